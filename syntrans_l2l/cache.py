@@ -1,0 +1,92 @@
+"""A content-addressed store of tensors: whatever takes long is computed once.
+
+An entry is one safetensors file named by the SHA-256 of its key. The key, as JSON, and a
+checksum of the tensors travel in the file's header, so that a person can see what an entry
+is and a damaged one is noticed.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+Key = Mapping[str, object]
+Tensors = dict[str, Tensor]
+
+
+def digest(key: Key) -> str:
+    """The name of `key`: 20 hexadecimal digits of the SHA-256 of its JSON."""
+    return hashlib.sha256(_json(key).encode()).hexdigest()[:20]
+
+
+def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes, types and contents."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        sha.update(tensor.flatten().view(torch.uint8).numpy())
+    return sha.hexdigest()
+
+
+class Cache:
+    """Tensors under `root`, one folder a kind.
+
+    Args:
+        root: made on the first write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, kind: str, key: Key) -> Path:
+        """Where the entry lies, present or not."""
+        return self.root / kind / f"{digest(key)}.safetensors"
+
+    def load(self, kind: str, key: Key) -> Tensors | None:
+        """The entry, or None where it is absent or damaged (logged, and set aside)."""
+        path = self.path(kind, key)
+        if not path.exists():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+            tensors = load_file(path)
+            if header.get("sha256") != tensor_digest(tensors):
+                raise SafetensorError("checksum differs")
+        except (SafetensorError, ValueError, OSError) as error:
+            logger.warning("damaged cache entry %s (%s): rebuilding it", path, error)
+            path.unlink(missing_ok=True)
+            return None
+        return tensors
+
+    def save(self, kind: str, key: Key, tensors: Tensors) -> None:
+        """Write the entry whole or not at all."""
+        path = self.path(kind, key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        header = {"key": _json(key), "sha256": tensor_digest(tensors)}
+        save_file(tensors, partial, metadata=header)
+        partial.replace(path)
+
+    def get(self, kind: str, key: Key, make: Callable[[], Tensors]) -> Tensors:
+        """The entry, made and saved first where it is absent or damaged."""
+        tensors = self.load(kind, key)
+        if tensors is None:
+            tensors = make()
+            self.save(kind, key, tensors)
+        return tensors
+
+
+def _json(key: Key) -> str:
+    return json.dumps(key, sort_keys=True, default=str)

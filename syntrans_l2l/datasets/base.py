@@ -1,0 +1,89 @@
+"""What every data set gives: images by split, class names and a fingerprint."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.progress import Progress, silent
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images of some classes.
+
+    Shapes: images [n, 3, H, W] uint8; labels [n] int64, indices into `class_names` [C].
+    """
+
+    images: Tensor
+    labels: Tensor
+    class_names: tuple[str, ...]
+
+    def class_counts(self) -> Tensor:
+        """Images per class, [C]."""
+        return torch.bincount(self.labels, minlength=len(self.class_names))
+
+    def check_episodes(self, *, ways: int, shots: int, queries: int) -> None:
+        """Raise ValueError where an episode of this size cannot be drawn."""
+        check_episode_size(
+            dict(zip(self.class_names, self.class_counts().tolist(), strict=True)),
+            ways=ways,
+            shots=shots,
+            queries=queries,
+        )
+
+
+@dataclass(frozen=True)
+class FewShotData:
+    """A few-shot data set: base (train), validation and novel (test) classes."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    fingerprint: str
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of all classes: train, then validation, then test."""
+        return self.train.class_names + self.validation.class_names + self.test.class_names
+
+
+class Benchmark(Protocol):
+    """A data set by name: cheap to ask about, loaded once."""
+
+    name: str
+
+    def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
+        """Images per class of each split, without reading an image.
+
+        Raises:
+            FileNotFoundError: something is missing below `root`; the message says what.
+        """
+        ...
+
+    def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
+        """Read all images, through `cache`."""
+        ...
+
+
+def check_episode_size(
+    class_counts: dict[str, int], *, ways: int, shots: int, queries: int
+) -> None:
+    """Raise ValueError where classes of these sizes cannot fill an episode."""
+    if ways > len(class_counts):
+        raise ValueError(
+            f"{ways} ways asked for, but there are only {len(class_counts)} classes; "
+            f"lower the ways to {len(class_counts)} or fewer"
+        )
+    for name, count in class_counts.items():
+        if count < shots + queries:
+            raise ValueError(
+                f"class {name!r} has {count} images, but shots + queries = {shots} + {queries} "
+                "are needed; add images or lower the shots or queries"
+            )
