@@ -6,6 +6,7 @@ is and a damaged one is noticed.
 """
 
 import hashlib
+import importlib.util
 import json
 import logging
 import os
@@ -36,6 +37,17 @@ def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
         sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         sha.update(tensor.flatten().view(torch.uint8).numpy())
     return sha.hexdigest()
+
+
+def code_digest(*modules: str) -> str:
+    """Hash of the source of these modules: what they compute changes when they do."""
+    sha = hashlib.sha256()
+    for module in modules:
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f"no source for module {module}")
+        sha.update(Path(spec.origin).read_bytes())
+    return sha.hexdigest()[:20]
 
 
 class Cache:

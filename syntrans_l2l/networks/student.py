@@ -1,14 +1,11 @@
 """The student: an encoder with its own input normalisation."""
 
-from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from syntrans_l2l.networks.resnet12 import ResNet12
-
-MakeEncoder = Callable[[], nn.Module]
 
 
 class Student(nn.Module):
@@ -17,6 +14,7 @@ class Student(nn.Module):
     Args:
         encoder: images [n, 3, H, W] -> features [n, D].
         out_features: D.
+        name: what the records call it.
 
     Shapes: images [n, 3, H, W] in [0, 1] -> features [n, D].
     """
@@ -24,10 +22,11 @@ class Student(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, encoder: nn.Module, out_features: int) -> None:
+    def __init__(self, encoder: nn.Module, out_features: int, name: str) -> None:
         super().__init__()
         self.encoder = encoder
         self.out_features = out_features
+        self.name = name
         self.register_buffer("mean", torch.full((3, 1, 1), 0.5))
         self.register_buffer("std", torch.full((3, 1, 1), 0.25))
 
@@ -38,7 +37,7 @@ class Student(nn.Module):
 def resnet12(width: int = 64) -> Student:
     """ResNet-12 for 32 and 84 px; width 64 is the literature's 64-160-320-640 (D = 640)."""
     encoder = ResNet12(width)
-    return Student(encoder, encoder.out_features)
+    return Student(encoder, encoder.out_features, f"resnet12, width {width}")
 
 
 def cnn4(hidden_size: int = 64, layers: int = 4) -> Student:
@@ -51,7 +50,7 @@ def cnn4(hidden_size: int = 64, layers: int = 4) -> Student:
 
     base = learn2learn().vision.models.ConvBase(hidden=hidden_size, channels=3, layers=layers)
     pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return Student(nn.Sequential(base, pool), hidden_size)
+    return Student(nn.Sequential(base, pool), hidden_size, f"cnn{layers}, width {hidden_size}")
 
 
 def timm_encoder(name: str, pretrained: bool = False, image_size: int | None = None) -> Student:
@@ -75,4 +74,5 @@ def timm_encoder(name: str, pretrained: bool = False, image_size: int | None = N
     if image_size is not None:
         resize = nn.Upsample(size=(image_size, image_size), mode="bilinear", antialias=False)
         encoder = nn.Sequential(resize, encoder)
-    return Student(encoder, out_features)
+    origin = "timm weights" if pretrained else "from scratch"
+    return Student(encoder, out_features, f"{name}, {origin}")

@@ -1,0 +1,27 @@
+# uv where it is on the PATH, venv + pip otherwise; both end in .venv
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: setup test lint
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml requirements.txt
+ifdef UV
+	uv venv --allow-existing $(VENV)
+	uv pip install --python $(PYTHON) -r requirements.txt --config-settings-package 'learn2learn:--build-option=build_ext'
+else
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --upgrade pip
+	$(PYTHON) -m pip install -r requirements.txt
+endif
+	touch $@
+
+test: setup
+	$(PYTHON) -m pytest
+
+lint: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy

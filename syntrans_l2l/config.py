@@ -1,0 +1,83 @@
+"""The names that configuration files may use. The only file of the library that imports gin."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import gin
+
+from syntrans_l2l.datasets.cifar_fs import CifarFs
+from syntrans_l2l.datasets.fc100 import Fc100
+from syntrans_l2l.experiment import Experiment
+from syntrans_l2l.methods.maml import Maml
+from syntrans_l2l.methods.protonet import ProtoNet
+from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
+from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
+from syntrans_l2l.semantics.text_encoder import (
+    OpenClipText,
+    SentenceEncoder,
+    TextEncoder,
+    VectorFile,
+)
+from syntrans_l2l.training.base import BaseTraining
+
+T = TypeVar("T")
+
+
+def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
+    """The file `vectors` where one is named, else the sentence encoder."""
+    return VectorFile(vectors) if vectors else SentenceEncoder(sentence_encoder)
+
+
+for _configurable in (
+    BaseTraining,
+    CifarFs,
+    Experiment,
+    Fc100,
+    Maml,
+    OpenClipText,
+    ProtoNet,
+    SynTrans,
+    SynTransSettings,
+    class_vectors,
+    cnn4,
+    resnet12,
+    timm_encoder,
+):
+    # registering, unlike decorating, leaves direct calls free of global configuration
+    gin.external_configurable(_configurable, module="syntrans")
+
+
+def load_experiment(file: Path, bindings: list[str]) -> Experiment:
+    """The experiment that a gin file describes, with further bindings on top of it.
+
+    Args:
+        file: its own folder and that folder's parents are searched for what it includes.
+        bindings: for instance "Experiment.episodes = 600".
+
+    Raises:
+        FileNotFoundError: the file, one that it includes, or one that it names is missing.
+        ValueError: an unknown name, a missing binding or a value that does not fit.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"no configuration file {file}")
+    gin.clear_config()
+    for folder in (file.resolve().parent, *file.resolve().parent.parents[:1]):
+        gin.add_config_file_search_path(str(folder))
+    try:
+        gin.parse_config_files_and_bindings([str(file)], bindings)
+        experiment: Experiment = gin.get_configurable(Experiment)()
+        experiment.student()
+    except (SyntaxError, TypeError, ValueError, RuntimeError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ValueError(f"{file}: {_one_line(error)}") from error
+    return experiment
+
+
+def operative_config() -> str:
+    """Every value that the experiment took, as gin text."""
+    return str(gin.operative_config_str())
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,81 @@
+"""The protocol behind every row of the leaderboard."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.datasets.base import FewShotData
+from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.progress import Progress, silent
+from syntrans_l2l.semantics.bank import SemanticBank
+
+Predict = Callable[[Episodes], Tensor]
+
+
+@dataclass(frozen=True)
+class Arena:
+    """What methods work with: the same data, features and semantics for all of them.
+
+    Args:
+        data: images and class names.
+        features: the frozen student's output z for each split, [n, D].
+        student: hash of the student, for cache keys.
+        semantics: class vectors, where there are any.
+        cache: where finished stages are kept.
+        device: where to train and predict.
+        seed: of everything random in a method.
+        progress: draws bars.
+    """
+
+    data: FewShotData
+    features: Mapping[str, Tensor]
+    student: str
+    semantics: SemanticBank | None
+    cache: Cache
+    device: torch.device = torch.device("cpu")
+    seed: int = 0
+    progress: Progress = silent
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A method made ready for test episodes of one size.
+
+    Args:
+        predict: test episodes -> logits [E, N * Q, N].
+        selected: what was chosen, on which split and from which grid.
+        budget: what was spent on training beyond the student, in words.
+    """
+
+    predict: Predict
+    selected: dict[str, object] = field(default_factory=dict)
+    budget: str = "none"
+
+
+class Method(Protocol):
+    """One leaderboard row.
+
+    `name` goes into the records; the flags say what the row has seen beyond base images.
+    `episodes` limits the test episodes of a slow method to the first so many. `selects`
+    says whether `prepare` uses validation episodes at all.
+    """
+
+    name: str
+    uses_text: bool
+    uses_teacher_images: bool
+    is_transductive: bool
+    uses_student: bool
+    selects: bool
+    episodes: int | None
+
+    def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
+        """Train on base classes and select on validation episodes of the test's size."""
+        ...
+
+    def settings(self) -> dict[str, object]:
+        """All settings that change the result, for cache keys and records."""
+        ...

@@ -1,0 +1,71 @@
+"""ProtoNet on the frozen student: nearest class mean, Euclidean or cosine."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.base import Arena, Predictor
+
+
+class ProtoNet:
+    """Snell et al., "Prototypical networks for few-shot learning", NeurIPS 2017.
+
+    Applied to a student from base training, as Chen et al. (ICLR 2019) and Meta-Baseline
+    (ICCV 2021) do. Euclidean equals learn2learn's PrototypicalClassifier; cosine equals it on
+    normalised support features, so that each shot counts the same.
+
+    Args:
+        distance: "euclidean" or "cosine".
+
+    Raises:
+        ValueError: another distance.
+    """
+
+    uses_text = False
+    uses_teacher_images = False
+    is_transductive = False
+    uses_student = True
+    selects = False
+    episodes = None
+
+    def __init__(self, distance: Literal["euclidean", "cosine"] = "euclidean") -> None:
+        if distance not in ("euclidean", "cosine"):
+            raise ValueError(f"ProtoNet.distance must be euclidean or cosine, got {distance!r}")
+        self.distance = distance
+        self.name = "protonet" if distance == "euclidean" else "protonet_cosine"
+
+    def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
+        features = arena.features["test"]
+        if self.distance == "cosine":
+            features = F.normalize(features, dim=-1)
+        logits = cosine_logits if self.distance == "cosine" else euclidean_logits
+
+        def predict(episodes: Episodes) -> Tensor:
+            return logits(features[episodes.support], features[episodes.query].flatten(1, 2))
+
+        return Predictor(predict)
+
+    def settings(self) -> dict[str, object]:
+        return {"distance": self.distance}
+
+
+def euclidean_logits(support: Tensor, query: Tensor) -> Tensor:
+    """Minus the squared distance to the class means.
+
+    Shapes: support [E, N, K, D], query [E, N * Q, D] -> [E, N * Q, N].
+    """
+    prototypes = support.mean(2)  # [E, N, D]
+    cross = torch.einsum("eqd,end->eqn", query, prototypes)
+    squared = query.square().sum(-1)[..., None] + prototypes.square().sum(-1)[:, None]
+    return 2 * cross - squared
+
+
+def cosine_logits(support: Tensor, query: Tensor) -> Tensor:
+    """Cosine to the mean of normalised shots.
+
+    Shapes: support [E, N, K, D] and query [E, N * Q, D], both normalised -> [E, N * Q, N].
+    """
+    return torch.einsum("eqd,end->eqn", query, F.normalize(support.mean(2), dim=-1))

@@ -1,0 +1,174 @@
+"""Tasks that know their classes: what learn2learn's RemapLabels throws away."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.datasets import benchmark
+from syntrans_l2l.datasets.base import FewShotData, Split
+
+l2l = learn2learn()
+
+if TYPE_CHECKING:
+    _TaskTransform: Any = object
+    _Taskset: Any = object
+else:
+    _TaskTransform = l2l.data.transforms.TaskTransform
+    _Taskset = l2l.data.Taskset
+
+
+class Task(tuple[Tensor, Tensor]):
+    """A task that unpacks as `data, labels` and carries `.class_ids`.
+
+    `class_ids[labels]` are the labels of the data set, so that semantics find their classes.
+
+    Shapes: data [N * (K + Q), ...], labels [N * (K + Q)], class_ids [N].
+    """
+
+    class_ids: Tensor | None
+
+    def __new__(cls, items: Sequence[Tensor], class_ids: Tensor | None = None) -> "Task":
+        task = super().__new__(cls, items)
+        task.class_ids = class_ids
+        return task
+
+    def to(self, *args: Any, **kwargs: Any) -> "Task":
+        """Move all tensors. Lightning calls this; without it, it would drop the class ids."""
+        class_ids = None if self.class_ids is None else self.class_ids.to(*args, **kwargs)
+        return Task([item.to(*args, **kwargs) for item in self], class_ids)
+
+
+class _Relabel:
+    """Replace a sample's label, keeping the original beside it."""
+
+    def __init__(self, label: int, class_id: int) -> None:
+        self.label = label
+        self.class_id = class_id
+
+    def __call__(self, sample: tuple[Any, Any]) -> tuple[Any, int, int]:
+        return sample[0], self.label, self.class_id
+
+
+class SemanticLabels(_TaskTransform):  # type: ignore[misc]
+    """Task transform in the place of RemapLabels and ConsecutiveLabels, after LoadData.
+
+    It labels the classes of a task 0 to N - 1 in random order, sorts the samples by label,
+    and remembers which class is which; `collate` then makes the Task.
+
+    Args:
+        dataset: the MetaDataset that the task is drawn from.
+        shuffle: draw the order of classes from Python's `random`, as learn2learn does;
+            otherwise they keep the order of the data set.
+    """
+
+    def __init__(self, dataset: Any, shuffle: bool = True) -> None:
+        super().__init__(dataset)
+        self.shuffle = shuffle
+
+    def __call__(self, task_description: list[Any] | None) -> list[Any]:
+        if task_description is None:
+            task_description = self.new_task()
+        labels = self.dataset.indices_to_labels
+        class_ids = sorted({labels[sample.index] for sample in task_description})
+        if self.shuffle:
+            random.shuffle(class_ids)
+        new_label = {class_id: label for label, class_id in enumerate(class_ids)}
+        for sample in task_description:
+            class_id = labels[sample.index]
+            sample.transforms.append(_Relabel(new_label[class_id], int(class_id)))
+        return sorted(task_description, key=lambda sample: new_label[labels[sample.index]])
+
+
+def collate(samples: Sequence[tuple[Any, int, int]]) -> Task:
+    """The `task_collate` that belongs to SemanticLabels."""
+    data = default_collate([sample[0] for sample in samples])
+    labels = torch.tensor([sample[1] for sample in samples])
+    class_ids = torch.empty(int(labels.max()) + 1, dtype=torch.int64)
+    class_ids[labels] = torch.tensor([sample[2] for sample in samples])
+    return Task((data, labels), class_ids)
+
+
+class SplitDataset(Dataset[tuple[Tensor, int]]):
+    """A split as a data set of images in [0, 1], [3, H, W], and labels."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+        self.labels = split.labels.tolist()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.split.images[index].float() / 255.0, self.labels[index]
+
+
+class SemanticTaskset(_Taskset):  # type: ignore[misc]
+    """A learn2learn Taskset of Tasks; `class_names[class_id]` names a class."""
+
+    def __init__(self, split: Split, ways: int, samples: int, num_tasks: int = -1) -> None:
+        split.check_episodes(ways=ways, shots=samples, queries=0)
+        dataset = SplitDataset(split)
+        labels = dict(enumerate(dataset.labels))
+        meta = l2l.data.MetaDataset(dataset, indices_to_labels=labels)
+        super().__init__(
+            meta,
+            task_transforms=[
+                l2l.data.transforms.FusedNWaysKShots(meta, n=ways, k=samples),
+                l2l.data.transforms.LoadData(meta),
+                SemanticLabels(meta),
+            ],
+            num_tasks=num_tasks,
+            task_collate=collate,
+        )
+        self.class_names = split.class_names
+
+
+class SemanticTasksets(NamedTuple):
+    """The shape of learn2learn's BenchmarkTasksets."""
+
+    train: SemanticTaskset
+    validation: SemanticTaskset
+    test: SemanticTaskset
+
+
+def semantic_tasksets(
+    name: str | FewShotData,
+    train_ways: int = 5,
+    train_samples: int = 10,
+    test_ways: int = 5,
+    test_samples: int = 10,
+    num_tasks: int = -1,
+    root: str | Path = "~/data",
+) -> SemanticTasksets:
+    """learn2learn's `get_tasksets`, with tasks that know their classes.
+
+    Args:
+        name: a data set's name ("cifar_fs", "fc100"), or one that is loaded already.
+        train_ways: N of the training tasks.
+        train_samples: K + Q of the training tasks.
+        test_ways: N of the validation and test tasks.
+        test_samples: K + Q of the validation and test tasks.
+        num_tasks: distinct tasks; -1 draws a new one each time.
+        root: where the data lies.
+
+    Raises:
+        ValueError: unknown name, or episodes that the classes cannot fill.
+        FileNotFoundError: images are missing.
+    """
+    if isinstance(name, str):
+        folder = Path(root).expanduser()
+        data = benchmark(name).load(folder, Cache(folder / "syntrans_cache"))
+    else:
+        data = name
+    return SemanticTasksets(
+        SemanticTaskset(data.train, train_ways, train_samples, num_tasks),
+        SemanticTaskset(data.validation, test_ways, test_samples, num_tasks),
+        SemanticTaskset(data.test, test_ways, test_samples, num_tasks),
+    )
