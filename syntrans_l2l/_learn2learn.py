@@ -21,7 +21,5 @@ def learn2learn() -> ModuleType:
             import learn2learn
             import learn2learn.vision
     except ImportError as error:
-        raise ImportError(
-            f"this needs learn2learn ({error}); install it with: {RECIPE}"
-        ) from error
+        raise ImportError(f"this needs learn2learn ({error}); install it with: {RECIPE}") from error
     return learn2learn

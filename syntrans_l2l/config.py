@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import gin
-
 from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.fc100 import Fc100
 from syntrans_l2l.experiment import Experiment
@@ -19,6 +18,8 @@ from syntrans_l2l.semantics.text_encoder import (
     VectorFile,
 )
 from syntrans_l2l.training.base import BaseTraining
+from syntrans_l2l.training.bridge import BridgeTraining
+from syntrans_l2l.training.meta import MetaTraining
 
 T = TypeVar("T")
 
@@ -30,10 +31,12 @@ def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
 
 for _configurable in (
     BaseTraining,
+    BridgeTraining,
     CifarFs,
     Experiment,
     Fc100,
     Maml,
+    MetaTraining,
     OpenClipText,
     ProtoNet,
     SynTrans,

@@ -27,7 +27,13 @@ from syntrans_l2l.training.precision import resolve
 
 _STUDENT_CODE = [
     f"syntrans_l2l.{module}"
-    for module in ("networks.student", "networks.resnet12", "training.base", "training.augment")
+    for module in (
+        "networks.student",
+        "networks.resnet12",
+        "training.base",
+        "training.augment",
+        "training.precision",
+    )
 ]
 
 
@@ -84,9 +90,7 @@ class Experiment:
         counts = self.dataset.class_counts(root)
         for split in SPLITS:
             for shots in self.shots:
-                check_episode_size(
-                    counts[split], ways=self.ways, shots=shots, queries=self.queries
-                )
+                check_episode_size(counts[split], ways=self.ways, shots=shots, queries=self.queries)
         if isinstance(self.text_encoder, VectorFile):
             classes = [name for split in SPLITS for name in counts[split]]
             self.text_encoder.encode_classes(classes)
@@ -116,7 +120,9 @@ class Experiment:
         data = self.dataset.load(root, cache, progress)
         uses_text = any(method.uses_text for method in self.methods)
         semantics = self._semantics(data, cache) if uses_text else None
-        student = self.student()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            student = self.student()
         features: dict[str, Tensor] = {}
         student_hash = ""
         if any(method.uses_student for method in self.methods):
@@ -172,6 +178,7 @@ class Experiment:
             "student": student.name,
             "data": data.fingerprint,
             "training": asdict(self.base_training),
+            "seed": self.seed,
             "computed_in": f"{precision} on {device.type}",
             "code": code_digest(*_STUDENT_CODE),
         }
@@ -182,6 +189,7 @@ class Experiment:
                 data.train.images,
                 data.train.labels,
                 self.base_training,
+                seed=self.seed,
                 device=device,
                 checkpoint_path=cache.path("students", key).with_suffix(".checkpoint.pt"),
                 progress=progress,

@@ -89,9 +89,7 @@ def sample_episodes(
             indices[row] = flat.view(ways, shots + queries)
             advance(1)
     random.setstate(state)
-    return Episodes(
-        split.labels[indices[:, :, 0]], indices[:, :, :shots], indices[:, :, shots:]
-    )
+    return Episodes(split.labels[indices[:, :, 0]], indices[:, :, :shots], indices[:, :, shots:])
 
 
 def cached_episodes(

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 Z95 = 1.959963984540054  # the normal's 97.5% quantile: E is in the hundreds or more

@@ -109,6 +109,7 @@ class Maml:
 
         images = arena.data.test.images
 
+        @torch.enable_grad()  # adapting takes gradients, whatever the caller thinks
         def predict(episodes: Episodes) -> Tensor:
             logits = []
             for support, query in zip(episodes.support, episodes.query, strict=True):
@@ -130,9 +131,7 @@ class Maml:
                 hidden_size=self.hidden_size,
                 embedding_size=pooled * pooled * self.hidden_size,
             )
-        maml = l2l.algorithms.MAML(
-            network, lr=self.adaptation_rate, first_order=self.first_order
-        )
+        maml = l2l.algorithms.MAML(network, lr=self.adaptation_rate, first_order=self.first_order)
         return maml.to(arena.device)
 
     def _adapt(self, maml: nn.Module, support: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:

@@ -99,7 +99,7 @@ class RecordStore:
     def append(self, record: Record) -> None:
         """Add one line, after a line break that a killed run may have left out."""
         line = json.dumps(asdict(record)) + "\n"
-        if self.path.exists() and not self.path.read_bytes()[-1:] in (b"", b"\n"):
+        if self.path.exists() and self.path.read_bytes()[-1:] not in (b"", b"\n"):
             line = "\n" + line
         with self.path.open("a") as file:
             file.write(line)

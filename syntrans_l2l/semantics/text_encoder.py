@@ -16,7 +16,9 @@ PROMPT = "a photo of a {}"
 
 
 class TextEncoder(Protocol):
-    """Makes a SemanticBank of class names."""
+    """Makes a SemanticBank of class names; `source` is what the records call it."""
+
+    source: str
 
     def key(self) -> dict[str, str]:
         """All that determines the vectors, for the cache."""
@@ -47,6 +49,7 @@ class OpenClipText:
     def __init__(self, model: str = "ViT-B-32", pretrained: str = "openai") -> None:
         self.model = model
         self.pretrained = pretrained
+        self.source = f"open_clip {model}/{Path(pretrained).name}"
 
     def key(self) -> dict[str, str]:
         return {"open_clip": self.model, "pretrained": self.pretrained, "prompt": PROMPT}
@@ -55,13 +58,10 @@ class OpenClipText:
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
         import open_clip
 
-        model, _, _ = open_clip.create_model_and_transforms(
-            self.model, pretrained=self.pretrained
-        )
+        model, _, _ = open_clip.create_model_and_transforms(self.model, pretrained=self.pretrained)
         tokens = open_clip.get_tokenizer(self.model)(prompts(class_names))
         vectors = cast(Tensor, model.eval().encode_text(tokens, normalize=True))
-        source = f"open_clip {self.model}/{Path(self.pretrained).name}"
-        return SemanticBank(tuple(class_names), vectors.float(), source)
+        return SemanticBank(tuple(class_names), vectors.float(), self.source)
 
 
 class SentenceEncoder:
@@ -85,6 +85,8 @@ class SentenceEncoder:
             )
         self.location = str(path) if path.is_dir() else name_or_path
         self.local = path.is_dir()
+        folder = f"{path.resolve().parent.name}/{path.name}"
+        self.source = f"{folder if self.local else name_or_path}, class names"
 
     def key(self) -> dict[str, str]:
         if not self.local:
@@ -113,7 +115,7 @@ class SentenceEncoder:
         mask = batch["attention_mask"][..., None].to(hidden.dtype)
         mean = (hidden * mask).sum(1) / mask.sum(1)
         vectors = torch.nn.functional.normalize(mean, dim=-1).float()
-        return SemanticBank(tuple(class_names), vectors, Path(self.location).name)
+        return SemanticBank(tuple(class_names), vectors, self.source)
 
 
 class VectorFile:
@@ -133,6 +135,7 @@ class VectorFile:
                 f"no file of class vectors at {self.path}; VECTORS is an .npz or .safetensors "
                 "file with class_names and vectors"
             )
+        self.source = self.path.name
 
     def key(self) -> dict[str, str]:
         return {"vectors": hashlib.sha256(self.path.read_bytes()).hexdigest()}
@@ -155,7 +158,7 @@ class VectorFile:
                 f"{self.path}: cannot read class_names and vectors ({error}); "
                 "save them with numpy.savez(file, class_names=..., vectors=...)"
             ) from error
-        return SemanticBank(names, vectors.float(), self.path.name)
+        return SemanticBank(names, vectors.float(), self.source)
 
 
 def _read_npz(path: Path) -> tuple[tuple[str, ...], Tensor]:

@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,6 @@ class BaseTraining:
         temperature: the start of the learned tau.
         jitter: strength of the colour jitter.
         precision: "auto" takes bfloat16 where the device computes it natively.
-        seed: of initialisation, order and augmentation.
     """
 
     epochs: int = 60
@@ -48,7 +46,6 @@ class BaseTraining:
     temperature: float = 10.0
     jitter: float = 0.4
     precision: Precision = "auto"
-    seed: int = 0
 
 
 class CosineClassifier(nn.Module):
@@ -73,6 +70,7 @@ def train_base(
     labels: Tensor,
     settings: BaseTraining,
     *,
+    seed: int,
     device: torch.device,
     checkpoint_path: Path | None = None,
     progress: Progress = silent,
@@ -84,6 +82,7 @@ def train_base(
         images: base images [n, 3, H, W] uint8.
         labels: [n] int64, 0 to B - 1.
         settings: the recipe.
+        seed: of the classifier's start, the order and the augmentation.
         device: where to train; the images are kept there as uint8.
         checkpoint_path: written after every epoch and resumed from; resuming gives the same
             bits as running through.
@@ -98,7 +97,7 @@ def train_base(
             f"{tuple(images.shape)} and {len(labels)} labels"
         )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+        torch.manual_seed(seed)
         classes = int(labels.max()) + 1
         classifier = CosineClassifier(student.out_features, classes, settings.temperature)
     pixels = to_float(images[:: max(1, len(images) // 5000)])
@@ -121,20 +120,11 @@ def train_base(
     images, labels = images.to(device), labels.to(device)
     padding = max(4, images.shape[-1] // 10)  # 4 px at 32, 8 px at 84
 
-    bar = (
-        progress(
-            "training the student",
-            total=settings.epochs * len(images),
-            unit="img",
-            done=len(losses) * len(images),
-        )
-        if len(losses) < settings.epochs
-        else nullcontext(lambda count: None)
-    )
-    with bar as advance:
+    total_images, done = settings.epochs * len(images), len(losses) * len(images)
+    with progress("training the student", total=total_images, unit="img", done=done) as advance:
         for epoch in range(len(losses), settings.epochs):
             model.train()
-            generator = torch.Generator().manual_seed(settings.seed * 100_003 + epoch)
+            generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
             total = torch.zeros((), device=device)
             for batch in _batches(len(images), settings.batch_size, generator):
                 batch = batch.to(device)

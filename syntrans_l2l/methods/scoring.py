@@ -1,0 +1,58 @@
+"""From a classifier and episodes to scores, in batches that stay in the processor's cache."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.networks.bridge import Bridge
+from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.fusion import Scores, score
+
+_BATCH = 200  # episodes
+
+
+@torch.no_grad()
+def to_semantic(bridges: Sequence[Bridge], features: Tensor) -> Tensor | None:
+    """The mean of all bridges' n(G_vs(n(z))), normalised: [n, D] -> [n, M].
+
+    None where there is no bridge.
+    """
+    if not bridges:
+        return None
+    total = torch.stack([bridge.to_semantic(features) for bridge in bridges]).sum(0)
+    return F.normalize(total, dim=-1)
+
+
+@torch.no_grad()
+def episode_scores(
+    classifier: MultimodalClassifier,
+    features: Tensor,
+    bridged: Tensor | None,
+    semantics: Tensor | None,
+    episodes: Episodes,
+) -> Scores:
+    """Everything that the logits of any alpha and b are made of.
+
+    Args:
+        classifier: makes w_v and w_s.
+        features: normalised features of the split, [n, D].
+        bridged: its images in the semantic space, [n, M]; None for a visual classifier.
+        semantics: normalised vectors of its classes, [C, M]; None for a visual classifier.
+        episodes: E of them.
+    """
+    parts = []
+    for batch in episodes.batches(_BATCH):
+        support = features[batch.support]  # [e, N, K, D]
+        query = features[batch.query].flatten(1, 2)  # [e, N * Q, D]
+        if semantics is None or bridged is None:
+            visual, _ = classifier.weights(support)
+            parts.append(score(query, visual))
+            continue
+        vectors = semantics[batch.class_ids]  # [e, N, M]
+        visual, reconstructed = classifier.weights(support, vectors)
+        named = torch.einsum("eqm,enm->eqn", bridged[batch.query].flatten(1, 2), vectors)
+        parts.append(score(query, visual, reconstructed, named))
+    return Scores.concatenate(parts)

@@ -1,0 +1,57 @@
+"""The semantic weight reconstructor: classifier weights from class vectors."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from syntrans_l2l.networks.bridge import Bridge, Perceptron
+
+
+class SemanticWeightReconstructor(nn.Module):
+    """w_s = n(g + R([g; mean_k n(z_k); s])), where g = n(G_sv([s; mean_k n(z_k)])).
+
+    Source: our reconstruction. R starts at zero. The bridges are those of the folds of
+    cross-fitting; a novel class gets the mean of all, a base class the one that has not seen it.
+
+    Args:
+        bridges: one per fold, frozen.
+        visual: D.
+        semantic: M.
+        hidden: width of R.
+        residual: without it, w_s = g.
+    """
+
+    def __init__(
+        self,
+        bridges: Sequence[Bridge],
+        visual: int,
+        semantic: int,
+        hidden: int = 256,
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        self.bridges = nn.ModuleList(bridges).requires_grad_(False).eval()
+        self.residual = Perceptron(2 * visual + semantic, hidden, visual, 0.0) if residual else None
+        if self.residual is not None:
+            last = self.residual.layers[-1]
+            assert isinstance(last, nn.Linear)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, semantic: Tensor, mean: Tensor, fold: int | None = None) -> Tensor:
+        """Normalised weights [E, N, D].
+
+        Args:
+            semantic: class vectors [E, N, M].
+            mean: the support's mean of n(z), [E, N, D].
+            fold: the bridge to use, where the classes are base classes of that fold.
+        """
+        bridges = self.bridges if fold is None else self.bridges[fold : fold + 1]
+        reconstructed = sum(bridge.to_visual(semantic, mean) for bridge in bridges)
+        weight = F.normalize(reconstructed, dim=-1)
+        if self.residual is None:
+            return weight
+        inputs = torch.cat([weight, F.normalize(mean, dim=-1), semantic], dim=-1)
+        return F.normalize(weight + self.residual(inputs), dim=-1)
