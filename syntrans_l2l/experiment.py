@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Protocol
@@ -66,7 +66,7 @@ class Experiment:
     student: MakeStudent
     methods: Sequence[Method]
     text_encoder: TextEncoder | None = None
-    base_training: BaseTraining = BaseTraining()
+    base_training: BaseTraining = field(default_factory=BaseTraining)
     ways: int = 5
     shots: Sequence[int] = (1, 5)
     queries: int = 15

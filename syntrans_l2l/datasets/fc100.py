@@ -7,114 +7,23 @@ from syntrans_l2l.datasets import cifar100
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.progress import Progress, silent
 
-SPLITS = {
-    "train": [
-        "apple",
-        "aquarium_fish",
-        "bed",
-        "bicycle",
-        "bottle",
-        "bowl",
-        "bridge",
-        "bus",
-        "can",
-        "castle",
-        "chair",
-        "clock",
-        "cloud",
-        "couch",
-        "crocodile",
-        "cup",
-        "dinosaur",
-        "flatfish",
-        "forest",
-        "house",
-        "keyboard",
-        "lamp",
-        "lawn_mower",
-        "lizard",
-        "maple_tree",
-        "motorcycle",
-        "mountain",
-        "mushroom",
-        "oak_tree",
-        "orange",
-        "orchid",
-        "palm_tree",
-        "pear",
-        "pickup_truck",
-        "pine_tree",
-        "plain",
-        "plate",
-        "poppy",
-        "ray",
-        "road",
-        "rocket",
-        "rose",
-        "sea",
-        "shark",
-        "skyscraper",
-        "snake",
-        "streetcar",
-        "sunflower",
-        "sweet_pepper",
-        "table",
-        "tank",
-        "telephone",
-        "television",
-        "tractor",
-        "train",
-        "trout",
-        "tulip",
-        "turtle",
-        "wardrobe",
-        "willow_tree",
-    ],
-    "validation": [
-        "bear",
-        "camel",
-        "cattle",
-        "chimpanzee",
-        "crab",
-        "elephant",
-        "hamster",
-        "kangaroo",
-        "leopard",
-        "lion",
-        "lobster",
-        "mouse",
-        "rabbit",
-        "shrew",
-        "snail",
-        "spider",
-        "squirrel",
-        "tiger",
-        "wolf",
-        "worm",
-    ],
-    "test": [
-        "baby",
-        "beaver",
-        "bee",
-        "beetle",
-        "boy",
-        "butterfly",
-        "caterpillar",
-        "cockroach",
-        "dolphin",
-        "fox",
-        "girl",
-        "man",
-        "otter",
-        "porcupine",
-        "possum",
-        "raccoon",
-        "seal",
-        "skunk",
-        "whale",
-        "woman",
-    ],
-}
+_TRAIN = """
+    apple aquarium_fish bed bicycle bottle bowl bridge bus can castle chair clock cloud couch
+    crocodile cup dinosaur flatfish forest house keyboard lamp lawn_mower lizard maple_tree
+    motorcycle mountain mushroom oak_tree orange orchid palm_tree pear pickup_truck pine_tree
+    plain plate poppy ray road rocket rose sea shark skyscraper snake streetcar sunflower
+    sweet_pepper table tank telephone television tractor train trout tulip turtle wardrobe
+    willow_tree
+"""
+_VALIDATION = """
+    bear camel cattle chimpanzee crab elephant hamster kangaroo leopard lion lobster mouse
+    rabbit shrew snail spider squirrel tiger wolf worm
+"""
+_TEST = """
+    baby beaver bee beetle boy butterfly caterpillar cockroach dolphin fox girl man otter
+    porcupine possum raccoon seal skunk whale woman
+"""
+CLASSES = {"train": _TRAIN.split(), "validation": _VALIDATION.split(), "test": _TEST.split()}
 
 
 class Fc100:
@@ -128,14 +37,14 @@ class Fc100:
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         counts = cifar100.archive_counts(root)
-        missing = [name for names in SPLITS.values() for name in names if name not in counts]
+        missing = [name for names in CLASSES.values() for name in names if name not in counts]
         if missing:
             raise FileNotFoundError(
                 f"FC100 needs all 100 classes of CIFAR-100; {len(missing)} are missing below "
                 f"{root / 'cifarfs'} ({', '.join(missing[:3])}, ...): {cifar100.HOW_TO_GET}"
             )
-        return {split: {name: counts[name] for name in names} for split, names in SPLITS.items()}
+        return {split: {name: counts[name] for name in names} for split, names in CLASSES.items()}
 
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
         self.class_counts(root)
-        return cifar100.load(self.name, SPLITS, root, cache, progress)
+        return cifar100.load(self.name, CLASSES, root, cache, progress)

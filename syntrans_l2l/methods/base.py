@@ -36,8 +36,8 @@ class Arena:
     student: str
     semantics: SemanticBank | None
     cache: Cache
-    device: torch.device = torch.device("cpu")
-    seed: int = 0
+    device: torch.device
+    seed: int
     progress: Progress = silent
 
 

@@ -1,5 +1,7 @@
 """ResNet-12, the customary few-shot student, for 32 px and 84 px images alike."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -49,9 +51,7 @@ class ResNet12(nn.Module):
         if width < 2 or width % 2:
             raise ValueError(f"ResNet12.width must be a positive even number, got {width}")
         channels = [3, *(int(width * factor) for factor in BLOCK_FACTORS)]
-        self.blocks = nn.Sequential(
-            *(ResidualBlock(a, b) for a, b in zip(channels[:-1], channels[1:], strict=True))
-        )
+        self.blocks = nn.Sequential(*(ResidualBlock(a, b) for a, b in pairwise(channels)))
         self.out_features = channels[-1]
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
