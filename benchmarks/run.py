@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,9 +31,9 @@ def main() -> int:
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.config import load_experiment, operative_config
-    from syntrans_l2l.experiment import package_versions
     from syntrans_l2l.reporting.records import RecordStore
     from syntrans_l2l.reporting.tables import markdown, terminal
+    from syntrans_l2l.reporting.versions import package_versions
 
     try:
         experiment = load_experiment(arguments.gin, arguments.set)
@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[object]:
+def _bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], object]]:
     """One progress bar a stage, with speed and time left."""
     with tqdm(
         desc=stage, total=total, unit=unit, initial=done, unit_scale=True, mininterval=0.5

@@ -22,4 +22,5 @@ def learn2learn() -> ModuleType:
             import learn2learn.vision
     except ImportError as error:
         raise ImportError(f"this needs learn2learn ({error}); install it with: {RECIPE}") from error
-    return learn2learn
+    module: ModuleType = learn2learn
+    return module

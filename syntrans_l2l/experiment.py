@@ -2,39 +2,25 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from importlib import metadata
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache, code_digest, digest, tensor_digest
-from syntrans_l2l.datasets.base import SPLITS, Benchmark, FewShotData, check_episode_size
+from syntrans_l2l.cache import Cache, digest
+from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
 from syntrans_l2l.evaluation.episodes import Episodes, cached_episodes
 from syntrans_l2l.evaluation.evaluate import evaluate
 from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95
 from syntrans_l2l.methods.base import Arena, Method
 from syntrans_l2l.networks.student import Student
+from syntrans_l2l.preparation import encode_classes, student_features
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.records import Record, RecordStore
-from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.text_encoder import TextEncoder, VectorFile
-from syntrans_l2l.training.base import BaseTraining, train_base
-from syntrans_l2l.training.features import extract
-from syntrans_l2l.training.precision import resolve
-
-_STUDENT_CODE = [
-    f"syntrans_l2l.{module}"
-    for module in (
-        "networks.student",
-        "networks.resnet12",
-        "training.base",
-        "training.augment",
-        "training.precision",
-    )
-]
+from syntrans_l2l.training.base import BaseTraining
 
 
 class MakeStudent(Protocol):
@@ -119,18 +105,29 @@ class Experiment:
         """
         data = self.dataset.load(root, cache, progress)
         uses_text = any(method.uses_text for method in self.methods)
-        semantics = self._semantics(data, cache) if uses_text else None
+        semantics = None
+        if uses_text and self.text_encoder is not None:
+            semantics = encode_classes(self.text_encoder, data, cache)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             student = self.student()
         features: dict[str, Tensor] = {}
         student_hash = ""
         if any(method.uses_student for method in self.methods):
-            features, student_hash = self._features(student, data, cache, device, progress)
+            features, student_hash = student_features(
+                student,
+                data,
+                self.base_training,
+                seed=self.seed,
+                cache=cache,
+                device=device,
+                progress=progress,
+            )
         arena = Arena(
             data=data,
             features=features,
             student=student_hash,
+            student_name=student.name,
             semantics=semantics,
             cache=cache,
             device=device,
@@ -146,78 +143,6 @@ class Experiment:
                 if method.name == self.reference:
                     reference = store.accuracies(record)
                 yield record
-
-    def _semantics(self, data: FewShotData, cache: Cache) -> SemanticBank:
-        encoder = self.text_encoder
-        assert encoder is not None  # check() has seen to it
-        names = data.class_names
-        if isinstance(encoder, VectorFile):
-            return encoder.encode_classes(names)
-        key = {**encoder.key(), "class_names": list(names)}
-        tensors = cache.load("semantics", key)
-        if tensors is not None:
-            return SemanticBank(names, tensors["vectors"], encoder.source)
-        bank = encoder.encode_classes(names)
-        cache.save("semantics", key, {"vectors": bank.vectors})
-        return bank
-
-    def _features(
-        self,
-        student: Student,
-        data: FewShotData,
-        cache: Cache,
-        device: torch.device,
-        progress: Progress,
-    ) -> tuple[dict[str, Tensor], str]:
-        """Stage 0 and the features of all splits, with the hash of the student's weights.
-
-        Stage 1, the distillation from a CLIP teacher, has its place between the two.
-        """
-        precision = str(resolve(self.base_training.precision, device))
-        key = {
-            "student": student.name,
-            "data": data.fingerprint,
-            "training": asdict(self.base_training),
-            "seed": self.seed,
-            "computed_in": f"{precision} on {device.type}",
-            "code": code_digest(*_STUDENT_CODE),
-        }
-        weights = cache.load("students", key)
-        if weights is None:
-            train_base(
-                student,
-                data.train.images,
-                data.train.labels,
-                self.base_training,
-                seed=self.seed,
-                device=device,
-                checkpoint_path=cache.path("students", key).with_suffix(".checkpoint.pt"),
-                progress=progress,
-            )
-            weights = student.state_dict()
-            cache.save("students", key, weights)
-        student.load_state_dict(weights)
-        student_hash = tensor_digest(weights)[:20]
-
-        features = {}
-        for split in SPLITS:
-            images = getattr(data, split).images
-            entry = {"student": student_hash, "data": data.fingerprint, "split": split}
-
-            def make(images: Tensor = images, split: str = split) -> dict[str, Tensor]:
-                stage = f"extracting {split} features"
-                extracted = extract(
-                    student,
-                    images,
-                    device=device,
-                    precision=self.base_training.precision,
-                    progress=progress,
-                    stage=stage,
-                )
-                return {"features": extracted}
-
-            features[split] = cache.get("features", entry, make)["features"]
-        return features, student_hash
 
     def _cell(
         self,
@@ -258,7 +183,7 @@ class Experiment:
             id=record_id,
             dataset=arena.data.name,
             method=method.name,
-            student=self.student().name if method.uses_student else "learn2learn CNN4",
+            student=arena.student_name if method.uses_student else "learn2learn CNN4",
             semantics=semantics.source if semantics else "none",
             ways=self.ways,
             shots=shots,
@@ -298,20 +223,3 @@ class Experiment:
             seed=self.seed,
             progress=arena.progress,
         )
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of what computes, and a hash of this package's own source."""
-    package = Path(__file__).parent
-    modules = [
-        ".".join(("syntrans_l2l", *path.relative_to(package).with_suffix("").parts))
-        for path in sorted(package.rglob("*.py"))
-    ]
-    names = ("torch", "numpy", "learn2learn", "open_clip_torch", "transformers", "timm")
-    versions = {"code": code_digest(*(m.removesuffix(".__init__") for m in modules))}
-    for name in names:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "absent"
-    return versions

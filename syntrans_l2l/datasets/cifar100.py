@@ -10,7 +10,6 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -170,4 +169,4 @@ def _decode(paths: Sequence[Path], progress: Progress) -> dict[str, Tensor]:
                 images = torch.empty(len(paths), 3, *pixels.shape[:2], dtype=torch.uint8)
             images[row] = pixels.permute(2, 0, 1)
             advance(1)
-    return {"images": cast(Tensor, images)}
+    return {"images": images}

@@ -23,7 +23,8 @@ class Arena:
     Args:
         data: images and class names.
         features: the frozen student's output z for each split, [n, D].
-        student: hash of the student, for cache keys.
+        student: hash of the student's weights, for cache keys.
+        student_name: what the records call it.
         semantics: class vectors, where there are any.
         cache: where finished stages are kept.
         device: where to train and predict.
@@ -34,6 +35,7 @@ class Arena:
     data: FewShotData
     features: Mapping[str, Tensor]
     student: str
+    student_name: str
     semantics: SemanticBank | None
     cache: Cache
     device: torch.device

@@ -1,6 +1,7 @@
 """The semantic weight reconstructor: classifier weights from class vectors."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -48,9 +49,10 @@ class SemanticWeightReconstructor(nn.Module):
             mean: the support's mean of n(z), [E, N, D].
             fold: the bridge to use, where the classes are base classes of that fold.
         """
-        bridges = self.bridges if fold is None else self.bridges[fold : fold + 1]
-        reconstructed = sum(bridge.to_visual(semantic, mean) for bridge in bridges)
-        weight = F.normalize(reconstructed, dim=-1)
+        bridges = cast(Sequence[Bridge], self.bridges)
+        used = bridges if fold is None else [bridges[fold]]
+        total = torch.stack([bridge.to_visual(semantic, mean) for bridge in used]).sum(0)
+        weight = F.normalize(total, dim=-1)
         if self.residual is None:
             return weight
         inputs = torch.cat([weight, F.normalize(mean, dim=-1), semantic], dim=-1)

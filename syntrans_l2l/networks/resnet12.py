@@ -28,7 +28,8 @@ class ResidualBlock(nn.Module):
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.pool(self.activation(self.body(images) + self.shortcut(images)))
+        out: Tensor = self.pool(self.activation(self.body(images) + self.shortcut(images)))
+        return out
 
 
 class ResNet12(nn.Module):

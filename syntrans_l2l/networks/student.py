@@ -72,7 +72,7 @@ def timm_encoder(name: str, pretrained: bool = False, image_size: int | None = N
     encoder: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0)
     out_features = cast(int, encoder.num_features)
     if image_size is not None:
-        resize = nn.Upsample(size=(image_size, image_size), mode="bilinear", antialias=False)
+        resize = nn.Upsample(size=(image_size, image_size), mode="bilinear")
         encoder = nn.Sequential(resize, encoder)
     origin = "timm weights" if pretrained else "from scratch"
     return Student(encoder, out_features, f"{name}, {origin}")

@@ -104,7 +104,7 @@ def train_base(
     student.mean.copy_(pixels.mean((0, 2, 3)).view(3, 1, 1))
     student.std.copy_(pixels.std((0, 2, 3)).view(3, 1, 1))
 
-    model = nn.Sequential(student, classifier).to(device, memory_format=torch.channels_last)
+    model = nn.Sequential(student, classifier).to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         _parameter_groups(model, settings.weight_decay),
         lr=settings.learning_rate,

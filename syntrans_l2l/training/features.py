@@ -21,7 +21,7 @@ def extract(
     stage: str = "extracting features",
 ) -> Tensor:
     """f(x) of every image, in eval mode: [n, 3, H, W] uint8 -> [n, D] float32 on the CPU."""
-    student = student.to(device, memory_format=torch.channels_last).eval()
+    student = student.to(device).to(memory_format=torch.channels_last).eval()
     dtype = resolve(precision, device)
     features = torch.empty(len(images), student.out_features)
     with progress(stage, total=len(images), unit="img") as advance:
