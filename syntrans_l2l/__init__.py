@@ -1,0 +1,57 @@
+"""SynTrans (IJCAI 2025) for learn2learn, as a method and as a baseline.
+
+Names resolve on first use, so that importing the package costs nothing that is not used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from syntrans_l2l.datasets import FewShotData as FewShotData
+    from syntrans_l2l.datasets import Split as Split
+    from syntrans_l2l.datasets import benchmark as benchmark
+    from syntrans_l2l.methods.maml import Maml as Maml
+    from syntrans_l2l.methods.protonet import ProtoNet as ProtoNet
+    from syntrans_l2l.methods.syntrans import SynTrans as SynTrans
+    from syntrans_l2l.methods.syntrans import SynTransSettings as SynTransSettings
+    from syntrans_l2l.semantics.bank import SemanticBank as SemanticBank
+    from syntrans_l2l.semantics.text_encoder import OpenClipText as OpenClipText
+    from syntrans_l2l.semantics.text_encoder import SentenceEncoder as SentenceEncoder
+    from syntrans_l2l.semantics.text_encoder import TextEncoder as TextEncoder
+    from syntrans_l2l.semantics.text_encoder import VectorFile as VectorFile
+    from syntrans_l2l.tasks import SemanticLabels as SemanticLabels
+    from syntrans_l2l.tasks import SemanticTaskset as SemanticTaskset
+    from syntrans_l2l.tasks import Task as Task
+    from syntrans_l2l.tasks import semantic_tasksets as semantic_tasksets
+
+_HOMES = {
+    "FewShotData": "datasets",
+    "Maml": "methods.maml",
+    "OpenClipText": "semantics.text_encoder",
+    "ProtoNet": "methods.protonet",
+    "SemanticBank": "semantics.bank",
+    "SemanticLabels": "tasks",
+    "SemanticTaskset": "tasks",
+    "SentenceEncoder": "semantics.text_encoder",
+    "Split": "datasets",
+    "SynTrans": "methods.syntrans",
+    "SynTransSettings": "methods.syntrans",
+    "Task": "tasks",
+    "TextEncoder": "semantics.text_encoder",
+    "VectorFile": "semantics.text_encoder",
+    "benchmark": "datasets",
+    "semantic_tasksets": "tasks",
+}
+
+__all__ = sorted(_HOMES)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,164 @@
+"""The command line from archive to table, on a miniature archive in the true layout."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY, SPLITS, MakeArchive, write_archive
+
+SMALL = (
+    "resnet12.width = 4",
+    "BaseTraining.epochs = 3",
+    "BaseTraining.batch_size = 32",
+    "Experiment.episodes = 100",
+    "Experiment.validation_episodes = 60",
+    "SynTransSettings.folds = 2",
+    "BridgeTraining.hidden = 32",
+    "MetaTraining.iterations = 5",
+    "Maml.iterations = 2",
+    "Maml.hidden_size = 4",
+    "Maml.episodes = 4",
+    "Maml.adaptation_steps = 1",
+    "Maml.train_queries = 5",
+)
+METHODS = (
+    "protonet_cosine",
+    "protonet",
+    "maml",
+    "syntrans_visual",
+    "syntrans_shuffled",
+    "syntrans",
+)
+
+
+def command(
+    root: Path, out: Path, *bindings: str, file: Path | str = "syntrans_cifarfs_cpu.gin"
+) -> tuple[list[str], dict[str, str]]:
+    arguments = [sys.executable, str(REPOSITORY / "benchmarks" / "run.py")]
+    arguments += ["--gin", str(REPOSITORY / "gin" / file), "--out", str(out)]
+    for binding in bindings:
+        arguments += ["--set", binding]
+    environment = {**os.environ, "SYNTRANS_DATA": str(root)}
+    environment.pop("SYNTRANS_CACHE", None)
+    return arguments, environment
+
+
+def run(
+    root: Path, out: Path, *bindings: str, file: Path | str = "syntrans_cifarfs_cpu.gin"
+) -> subprocess.CompletedProcess[str]:
+    arguments, environment = command(root, out, *bindings, file=file)
+    return subprocess.run(arguments, env=environment, capture_output=True, text=True)
+
+
+def vectors_file(folder: Path) -> str:
+    names = [name for part in SPLITS.values() for name in part]
+    vectors = np.random.default_rng(0).normal(size=(len(names), 16))
+    np.savez(folder / "vectors.npz", class_names=names, vectors=vectors)
+    return f"VECTORS = {str(folder / 'vectors.npz')!r}"
+
+
+def records(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, tuple[str, ...], str]:
+    """A whole run: root, output folder, its bindings and what it printed."""
+    root = write_archive(tmp_path_factory.mktemp("data"), SPLITS, 20)
+    bindings = (vectors_file(root), *SMALL)
+    first = run(root, root / "out", *bindings)
+    assert first.returncode == 0, first.stderr
+    return root, root / "out", bindings, first.stdout
+
+
+def test_from_archive_to_table(finished: tuple[Path, Path, tuple[str, ...], str]) -> None:
+    _, out, _, printed = finished
+    written = records(out)
+    assert [(r["method"], r["shots"]) for r in written] == [(m, k) for k in (1, 5) for m in METHODS]
+    markdown = (out / "table.md").read_text()
+    for record in written:
+        cell = f"{record['accuracy']:.2f} ± {record['ci95']:.2f}"
+        assert cell in printed and cell in markdown
+        assert record["episodes"] == (4 if record["method"] == "maml" else 100)
+        assert (record["delta"] is None) == (record["method"] == "protonet_cosine")
+        assert record["uses_text"] == (record["method"] in ("syntrans", "syntrans_shuffled"))
+        assert record["is_transductive"] == (record["method"] == "maml")
+        assert "BaseTraining.epochs = 3" in str(record["config"])
+        assert (out / str(record["episode_accuracies"])).is_file()
+    assert "BaseTraining.epochs = 3" in (out / "operative_config.gin").read_text()
+    assert "gym" not in printed.lower()
+
+
+def test_a_second_start_computes_nothing(
+    finished: tuple[Path, Path, tuple[str, ...], str],
+) -> None:
+    root, out, bindings, printed = finished
+    before = (out / "results.jsonl").read_bytes()
+    second = run(root, out, *bindings)
+    assert second.returncode == 0, second.stderr
+    assert (out / "results.jsonl").read_bytes() == before
+    assert "training" not in second.stderr and "fitting" not in second.stderr
+    assert printed.split("minutes;")[0].rsplit("\n", 1)[0] in second.stdout
+
+
+def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(
+    finished: tuple[Path, Path, tuple[str, ...], str], tmp_path: Path
+) -> None:
+    """Another process, another cache, killed after its first record: the same accuracies."""
+    root, out, bindings, _ = finished
+    shutil.copytree(root / "cifarfs" / "cifar100", tmp_path / "cifarfs" / "cifar100")
+    arguments, environment = command(tmp_path, tmp_path / "out", *bindings)
+    process = subprocess.Popen(
+        arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "out" / "results.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 0 < len(records(tmp_path / "out")) < 12
+    resumed = run(tmp_path, tmp_path / "out", *bindings)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "training the student" not in resumed.stderr
+    for first, second in zip(records(out), records(tmp_path / "out"), strict=True):
+        for name in ("id", "accuracy", "ci95", "delta", "selected", "data_fingerprint"):
+            assert first[name] == second[name], name
+        one, other = (
+            (folder / str(record["episode_accuracies"])).read_bytes()
+            for folder, record in ((out, first), (tmp_path / "out", second))
+        )
+        assert one == other
+
+
+def fails_with(message: str, result: subprocess.CompletedProcess[str]) -> None:
+    assert result.returncode == 2
+    assert message in result.stderr, result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+def test_a_missing_archive(tmp_path: Path) -> None:
+    fails_with("no CIFAR-FS archive at", run(tmp_path, tmp_path / "out", "VECTORS = None"))
+
+
+def test_bad_settings(make_archive: MakeArchive, tmp_path: Path) -> None:
+    root = make_archive(images=16)
+    out, vectors = tmp_path / "out", vectors_file(tmp_path)
+    fails_with("has 16 images, but shots + queries = 5 + 15", run(root, out, vectors))
+    small = (vectors, "Experiment.queries = 5")
+    fails_with(
+        "7 ways asked for, but there are only 6", run(root, out, *small, "Experiment.ways = 7")
+    )
+    fails_with("Experiment.episode", run(root, out, *small, "Experiment.episode = 7"))
+    np.savez(tmp_path / "few.npz", class_names=["bed"], vectors=np.ones((1, 3)))
+    few = f"VECTORS = {str(tmp_path / 'few.npz')!r}"
+    fails_with("lacks vectors for 24 of 24 classes", run(root, out, few, "Experiment.queries = 5"))
+    (tmp_path / "file").write_text("")
+    fails_with("choose another with --out", run(root, tmp_path / "file" / "out", *small))
+    assert not (out / "results.jsonl").exists()

@@ -1,0 +1,38 @@
+import pytest
+import torch
+from scipy import stats
+
+from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95, paired_ci95
+
+
+def test_interval_is_scipys_normal_interval() -> None:
+    values = torch.rand(600, generator=torch.Generator().manual_seed(0)) * 100
+    mean, ci95 = mean_ci95(values)
+    low, high = stats.norm.interval(0.95, values.double().mean(), stats.sem(values.double()))
+    assert mean - ci95 == pytest.approx(low)
+    assert mean + ci95 == pytest.approx(high)
+
+
+def test_paired_interval_is_scipys_up_to_the_quantile() -> None:
+    generator = torch.Generator().manual_seed(1)
+    first, second = torch.rand(2, 5000, generator=generator).double()
+    mean, ci95 = paired_ci95(first, second)
+    oracle = stats.ttest_rel(first, second).confidence_interval(0.95)
+    assert mean - ci95 == pytest.approx(oracle.low, rel=1e-3)
+    assert mean + ci95 == pytest.approx(oracle.high, rel=1e-3)
+
+
+def test_accuracies_count_per_episode() -> None:
+    logits = torch.tensor([[[2.0, 1.0], [0.0, 3.0]], [[0.0, 1.0], [5.0, 3.0]]])
+    assert episode_accuracies(logits, torch.tensor([0, 1])).tolist() == [100.0, 0.0]
+
+
+@pytest.mark.parametrize("values", [torch.tensor([1.0]), torch.tensor([1.0, float("nan")])])
+def test_intervals_need_finite_values(values: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        mean_ci95(values)
+
+
+def test_pairs_need_the_same_episodes() -> None:
+    with pytest.raises(ValueError, match="same episodes"):
+        paired_ci95(torch.rand(5), torch.rand(6))
