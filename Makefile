@@ -9,8 +9,7 @@ setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml requirements.txt
 ifdef UV
-	uv venv --allow-existing $(VENV)
-	uv pip install --python $(PYTHON) -r requirements.txt --config-settings-package 'learn2learn:--build-option=build_ext'
+	uv sync --extra l2l --extra dev
 else
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --upgrade pip

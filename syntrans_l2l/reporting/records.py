@@ -5,7 +5,6 @@ import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -110,10 +109,10 @@ class RecordStore:
         """Write [E] accuracies; returns the path relative to `out`."""
         name = f"episodes/{record_id}.safetensors"
         partial = self.out / f"{name}.{os.getpid()}.partial"
-        save_file({"accuracies": accuracies.to(torch.float32)}, partial)
+        save_file({"accuracies": accuracies.double()}, partial)
         partial.replace(self.out / name)
         return name
 
     def accuracies(self, record: Record) -> Tensor:
         """The accuracies of a record's episodes, [E]."""
-        return load_file(self.out / record.episode_accuracies)["accuracies"].double()
+        return load_file(self.out / record.episode_accuracies)["accuracies"]
