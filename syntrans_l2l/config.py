@@ -1,5 +1,6 @@
 """The names that configuration files may use. The only file of the library that imports gin."""
 
+import logging
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,6 +67,7 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
     gin.clear_config()
     for folder in (file.resolve().parent, *file.resolve().parent.parents[:1]):
         gin.add_config_file_search_path(str(folder))
+    logging.getLogger().addFilter(_not_gins_search)
     try:
         gin.parse_config_files_and_bindings([str(file)], bindings)
         experiment: Experiment = gin.get_configurable(Experiment)()
@@ -74,12 +76,19 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
         if isinstance(error, FileNotFoundError):
             raise
         raise ValueError(f"{file}: {_one_line(error)}") from error
+    finally:
+        logging.getLogger().removeFilter(_not_gins_search)
     return experiment
 
 
 def operative_config() -> str:
     """Every value that the experiment took, as gin text."""
     return str(gin.operative_config_str())
+
+
+def _not_gins_search(record: logging.LogRecord) -> bool:
+    """Drop what gin logs as an error for each place where an included file is not."""
+    return not str(record.msg).startswith("Path not found")
 
 
 def _one_line(error: Exception) -> str:

@@ -110,7 +110,13 @@ def test_open_clips_text_tower(tmp_path: Path) -> None:
 
     config = {
         "embed_dim": 12,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16},
+        "vision_cfg": {
+            "image_size": 32,
+            "layers": 1,
+            "width": 32,
+            "head_width": 16,
+            "patch_size": 16,
+        },
         "text_cfg": {
             "context_length": 16,
             "vocab_size": 49408,

@@ -42,7 +42,7 @@ class Bridge(nn.Module):
         visual: int,
         semantic: int,
         hidden: int = 1024,
-        dropout: float = 0.3,
+        dropout: float = 0.0,
         condition_on_visual: bool = True,
     ) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ class BridgeTraining:
     """
 
     hidden: int = 1024
-    dropout: float = 0.3
+    dropout: float = 0.0
     condition_on_visual: bool = True
     naming: bool = True
     contrast: float = 0.0
