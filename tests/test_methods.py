@@ -14,7 +14,7 @@ from syntrans_l2l.evaluation.evaluate import evaluate
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.protonet import ProtoNet
-from syntrans_l2l.methods.selection import Choice, select
+from syntrans_l2l.methods.selection import Choice, class_accuracies, select
 from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
 from syntrans_l2l.networks.fusion import Scores
 from syntrans_l2l.semantics.bank import SemanticBank
@@ -151,17 +151,38 @@ def scores(visual: Tensor, semantic: Tensor) -> Scores:
     return Scores(visual, semantic, zeros, torch.zeros(visual.shape[0], visual.shape[2]))
 
 
-def test_selection_takes_what_validation_shows_and_no_more() -> None:
+def test_selection_takes_what_validation_shows_and_no_more(data: FewShotData) -> None:
     generator = torch.Generator().manual_seed(0)
-    labels = torch.arange(5).repeat_interleave(4)
-    noise, other = torch.randn(2, 200, 20, 5, generator=generator)
+    episodes = episodes_of(data, "validation", 200)
+    labels = episodes.query_labels()
+    noise, other = torch.randn(2, 200, 25, 5, generator=generator)
     right = F.one_hot(labels, 5).float()
-    helpful = select([scores(noise, noise + 2 * right)], labels, (0.0, 0.5, 1.0), (0.0,))
+    helpful = select([scores(noise, noise + 2 * right)], episodes, (0.0, 0.5, 1.0), (0.0,))
     assert helpful == Choice(0, 0.0, 0.0)
-    useless = select([scores(noise + right, other)], labels, (0.0, 0.5, 0.95, 1.0), (0.0,))
+    useless = select([scores(noise + right, other)], episodes, (0.0, 0.5, 0.95, 1.0), (0.0,))
     assert useless == Choice(0, 1.0, 0.0)
     trained = scores(noise + 2 * right, other)
-    assert select([scores(noise, other), trained], labels, (1.0,), (0.0,)) == Choice(1, 1.0, 0.0)
+    assert select([scores(noise, other), trained], episodes, (1.0,), (0.0,)) == Choice(1, 1.0, 0.0)
+
+
+def test_a_gain_on_one_class_only_is_not_taken(data: FewShotData) -> None:
+    generator = torch.Generator().manual_seed(0)
+    episodes = episodes_of(data, "validation", 500)
+    right = F.one_hot(episodes.query_labels(), 5).float()
+    noise = torch.randn(500, 25, 5, generator=generator)
+    favoured = (episodes.class_ids == 2).repeat_interleave(5, dim=1)[..., None]  # [E, N * Q, 1]
+    for gain, chosen in ((3 * right * favoured, 1.0), (3 * right, 0.0)):
+        choice = select([scores(noise, noise + gain)], episodes, (0.0, 1.0), (0.0,))
+        assert choice.alpha == chosen
+
+
+def test_class_accuracies_by_hand() -> None:
+    episodes = Episodes(
+        torch.tensor([[0, 2], [2, 1]]), torch.zeros(2, 2, 1).long(), torch.zeros(2, 2, 2).long()
+    )
+    said = torch.tensor([[0, 1, 1, 1], [0, 0, 0, 1]])  # right are 0 0 1 1
+    accuracies = class_accuracies(F.one_hot(said, 2).float(), episodes)
+    assert accuracies.tolist() == [50.0, 50.0, 100.0]
 
 
 def test_the_best_alpha_grows_with_the_shots(arena: Arena) -> None:

@@ -108,7 +108,7 @@ class SynTrans:
         bridged = {split: to_semantic(bridges, features[split]) for split in SPLITS[1:]}
         choice = select(
             [scores(candidate, "validation", validation) for candidate in candidates],
-            validation.query_labels().to(arena.device),
+            validation,
             self.parts.alphas if semantics else (1.0,),
             self.parts.namings if semantics and self.parts.bridge.naming else (0.0,),
         )

@@ -36,7 +36,7 @@ class BridgeTraining:
     naming: bool = True
     contrast: float = 0.0
     cycle: float = 0.0
-    epochs: int = 8
+    epochs: int = 6
     batch_size: int = 256
     learning_rate: float = 1e-3
 
