@@ -31,6 +31,7 @@ def main() -> int:
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.config import load_experiment, operative_config
+    from syntrans_l2l.reporting.comparisons import compare
     from syntrans_l2l.reporting.records import RecordStore
     from syntrans_l2l.reporting.tables import markdown, terminal
     from syntrans_l2l.reporting.versions import package_versions
@@ -60,7 +61,10 @@ def main() -> int:
     ):
         records.append(record)
         (arguments.out / "table.md").write_text(markdown(records))
-    print(f"\n{terminal(records)}\n")
+    pairs = experiment.comparisons
+    comparisons = compare(records, pairs, store.accuracies) if pairs else None
+    (arguments.out / "table.md").write_text(markdown(records, comparisons))
+    print(f"\n{terminal(records, comparisons)}\n")
     minutes = (time.perf_counter() - start) / 60
     print(f"{minutes:.1f} minutes; records in {store.path}, table in {arguments.out / 'table.md'}")
     return 0

@@ -7,19 +7,27 @@ from typing import TypeVar
 import gin
 from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.fc100 import Fc100
+from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.experiment import Experiment
 from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.protonet import ProtoNet
+from syntrans_l2l.methods.row import Row
 from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
+from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
+from syntrans_l2l.semantics.demo_describer import DemoDescriber
+from syntrans_l2l.semantics.refine import ClipRefiner
+from syntrans_l2l.semantics.synmine import SynMine
 from syntrans_l2l.semantics.text_encoder import (
     OpenClipText,
     SentenceEncoder,
     TextEncoder,
     VectorFile,
 )
+from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.bridge import BridgeTraining
+from syntrans_l2l.training.distillation import Distillation
 from syntrans_l2l.training.meta import MetaTraining
 
 T = TypeVar("T")
@@ -34,14 +42,22 @@ for _configurable in (
     BaseTraining,
     BridgeTraining,
     CifarFs,
+    ClipRefiner,
+    ClipTeacher,
+    DemoDescriber,
+    Distillation,
     Experiment,
     Fc100,
+    Generated,
     Maml,
     MetaTraining,
     OpenClipText,
     ProtoNet,
+    Row,
+    SynMine,
     SynTrans,
     SynTransSettings,
+    ZeroShot,
     class_vectors,
     cnn4,
     resnet12,

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,18 +14,14 @@ from syntrans_l2l.evaluation.episodes import Episodes, cached_episodes
 from syntrans_l2l.evaluation.evaluate import evaluate
 from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95
 from syntrans_l2l.methods.base import Arena, Method
-from syntrans_l2l.networks.student import Student
-from syntrans_l2l.preparation import encode_classes, student_features
+from syntrans_l2l.methods.row import Row
+from syntrans_l2l.preparation import Encoded, MakeStudent, Preparation
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.records import Record, RecordStore
-from syntrans_l2l.semantics.text_encoder import TextEncoder, VectorFile
+from syntrans_l2l.semantics.text_encoder import TextEncoder
+from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.base import BaseTraining
-
-
-class MakeStudent(Protocol):
-    """Builds an untrained student."""
-
-    def __call__(self) -> Student: ...
+from syntrans_l2l.training.distillation import Distillation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,50 +31,67 @@ class Experiment:
     Args:
         dataset: where images come from.
         student: makes the encoder.
-        methods: the rows, each evaluated on the same episodes.
+        methods: the rows, each evaluated on the same episodes; a plain method is a row on the
+            student after base training.
         text_encoder: makes class vectors; None where no method uses text.
         base_training: stage 0.
+        teacher: the CLIP of stage 1; None where no row is distilled.
+        distillation: stage 1.
         ways: N.
         shots: the values of K.
         queries: Q per class.
         episodes: test episodes.
         validation_episodes: episodes that alpha and its like are picked on.
-        reference: the method that paired differences are taken against.
+        reference: the row that paired differences are taken against.
+        comparisons: further pairs of rows to report the paired difference of.
         seed: of student, methods and episodes.
     """
 
     dataset: Benchmark
     student: MakeStudent
-    methods: Sequence[Method]
+    methods: Sequence[Method | Row]
     text_encoder: TextEncoder | None = None
     base_training: BaseTraining = field(default_factory=BaseTraining)
+    teacher: ClipTeacher | None = None
+    distillation: Distillation | None = None
     ways: int = 5
     shots: Sequence[int] = (1, 5)
     queries: int = 15
     episodes: int = 10_000
     validation_episodes: int = 2_000
     reference: str = "protonet_cosine"
+    comparisons: Sequence[tuple[str, str]] = ()
     seed: int = 0
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the table, in the order of `methods`."""
+        return [
+            method if isinstance(method, Row) else Row(method=method) for method in self.methods
+        ]
 
     def check(self, root: Path) -> None:
         """Find what would fail, before any long work.
 
         Raises:
-            FileNotFoundError: images or vectors are missing.
+            FileNotFoundError: images, vectors or the teacher's weights are missing.
             ValueError: a setting does not fit the data.
         """
-        names = [method.name for method in self.methods]
+        names = [row.title for row in self.rows]
         if len(set(names)) != len(names) or not names:
             raise ValueError(f"Experiment.methods must be distinct and not empty, got {names}")
-        if self.text_encoder is None and any(method.uses_text for method in self.methods):
-            raise ValueError("a method uses text: bind Experiment.text_encoder")
+        unknown = {name for pair in self.comparisons for name in pair} - set(names)
+        if unknown:
+            raise ValueError(
+                f"Experiment.comparisons names {sorted(unknown)}, which are no rows; rows: {names}"
+            )
         counts = self.dataset.class_counts(root)
         for split in SPLITS:
             for shots in self.shots:
                 check_episode_size(counts[split], ways=self.ways, shots=shots, queries=self.queries)
-        if isinstance(self.text_encoder, VectorFile):
-            classes = [name for split in SPLITS for name in counts[split]]
-            self.text_encoder.encode_classes(classes)
+        classes = [name for split in SPLITS for name in counts[split]]
+        for row in self.rows:
+            row.check(classes, self.text_encoder, self.teacher, self.distillation)
 
     def run(
         self,
@@ -103,50 +115,54 @@ class Experiment:
             device: where to train.
             progress: draws bars.
         """
-        data = self.dataset.load(root, cache, progress)
-        uses_text = any(method.uses_text for method in self.methods)
-        semantics = None
-        if uses_text and self.text_encoder is not None:
-            semantics = encode_classes(self.text_encoder, data, cache)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            student = self.student()
-        features: dict[str, Tensor] = {}
-        student_hash = ""
-        if any(method.uses_student for method in self.methods):
-            features, student_hash = student_features(
-                student,
-                data,
-                self.base_training,
-                seed=self.seed,
-                cache=cache,
-                device=device,
-                progress=progress,
-            )
-        arena = Arena(
-            data=data,
-            features=features,
-            student=student_hash,
-            student_name=student.name,
-            semantics=semantics,
+        preparation = Preparation(
+            data=self.dataset.load(root, cache, progress),
+            make_student=self.student,
+            base_training=self.base_training,
             cache=cache,
             device=device,
             seed=self.seed,
+            teacher=self.teacher,
+            distillation=self.distillation,
             progress=progress,
         )
         # the reference first, because the others' differences need it
-        methods = sorted(self.methods, key=lambda method: method.name != self.reference)
+        rows = sorted(self.rows, key=lambda row: row.title != self.reference)
         for shots in self.shots:
             reference: Tensor | None = None
-            for method in methods:
-                record = self._cell(method, arena, shots, reference, store, config, versions)
-                if method.name == self.reference:
+            for row in rows:
+                arena = self._arena(row, preparation)
+                record = self._cell(row, arena, shots, reference, store, config, versions)
+                if row.title == self.reference:
                     reference = store.accuracies(record)
                 yield record
 
+    def _arena(self, row: Row, preparation: Preparation) -> Arena:
+        """What the row's method works with."""
+        encoded = Encoded({}, "", "learn2learn CNN4")
+        if row.method.uses_student:
+            encoded = {
+                "base": lambda: preparation.base,
+                "distilled": lambda: preparation.distilled,
+                "teacher": lambda: preparation.teacher_features,
+            }[row.encoder]()
+        encoder = row.text_encoder or self.text_encoder
+        uses_text = row.method.uses_text and encoder is not None
+        return Arena(
+            data=preparation.data,
+            features=encoded.features,
+            student=encoded.hash,
+            student_name=encoded.name,
+            semantics=preparation.semantics(encoder) if uses_text and encoder else None,
+            cache=preparation.cache,
+            device=preparation.device,
+            seed=self.seed,
+            progress=preparation.progress,
+        )
+
     def _cell(
         self,
-        method: Method,
+        row: Row,
         arena: Arena,
         shots: int,
         reference: Tensor | None,
@@ -155,12 +171,12 @@ class Experiment:
         versions: Mapping[str, str],
     ) -> Record:
         """One method at one number of shots: found in the store, or computed and written."""
-        semantics = arena.semantics if method.uses_text else None
+        method, semantics = row.method, arena.semantics
         key = {
             "data": arena.data.fingerprint,
-            "method": method.name,
+            "method": row.title,
             "settings": method.settings(),
-            "student": arena.student if method.uses_student else "",
+            "student": arena.student,
             "semantics": semantics.digest if semantics else "",
             "size": [self.ways, shots, self.queries, self.episodes, self.validation_episodes],
             "reference": self.reference if reference is not None else "",
@@ -173,17 +189,17 @@ class Experiment:
         start = time.perf_counter()
         predictor = method.prepare(arena, self._draw("validation", shots, arena))
         test = self._draw("test", shots, arena).first(method.episodes or self.episodes)
-        stage = f"{method.name}, {shots}-shot"
+        stage = f"{row.title}, {shots}-shot"
         accuracies = evaluate(predictor.predict, test, progress=arena.progress, stage=stage)
         mean = mean_ci95(accuracies)
         delta = None
-        if reference is not None and method.name != self.reference:
+        if reference is not None and row.title != self.reference:
             delta = paired_ci95(accuracies, reference[: len(accuracies)])
         record = Record(
             id=record_id,
             dataset=arena.data.name,
-            method=method.name,
-            student=arena.student_name if method.uses_student else "learn2learn CNN4",
+            method=row.title,
+            student=arena.student_name,
             semantics=semantics.source if semantics else "none",
             ways=self.ways,
             shots=shots,
@@ -197,7 +213,7 @@ class Experiment:
             delta=delta.mean if delta else None,
             delta_ci95=delta.ci95 if delta else None,
             uses_text=method.uses_text,
-            uses_teacher_images=method.uses_teacher_images,
+            uses_teacher_images=row.uses_teacher_images,
             is_transductive=method.is_transductive,
             selected=predictor.selected,
             budget=predictor.budget,

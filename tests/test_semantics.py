@@ -16,6 +16,7 @@ from syntrans_l2l.semantics.text_encoder import (
     VectorFile,
     prompts,
 )
+from syntrans_l2l.teacher import ClipTeacher
 
 NAMES = ("maple_tree", "bed", "crab")
 
@@ -130,7 +131,8 @@ def test_open_clips_text_tower(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = open_clip.create_model("tiny-clip")
     torch.save(model.state_dict(), tmp_path / "tiny.pt")
-    bank = OpenClipText("tiny-clip", str(tmp_path / "tiny.pt")).encode_classes(NAMES)
+    teacher = ClipTeacher("tiny-clip", str(tmp_path / "tiny.pt"))
+    bank = OpenClipText(teacher).encode_classes(NAMES)
     with torch.no_grad():
         tokens = open_clip.get_tokenizer("tiny-clip")(["a photo of a maple tree"])
         expected = F.normalize(model.eval().encode_text(tokens), dim=-1)[0]

@@ -5,8 +5,11 @@ from syntrans_l2l.datasets.base import FewShotData as FewShotData
 from syntrans_l2l.datasets.base import Split as Split
 from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.fc100 import Fc100
+from syntrans_l2l.datasets.generated import Generated
 
-_BENCHMARKS: dict[str, type[Benchmark]] = {maker.name: maker for maker in (CifarFs, Fc100)}
+_BENCHMARKS: dict[str, type[Benchmark]] = {
+    maker.name: maker for maker in (CifarFs, Fc100, Generated)
+}
 
 
 def benchmark(name: str) -> Benchmark:

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 
 from syntrans_l2l.reporting.records import Record
 
+Grid = tuple[list[str], list[list[str]]]  # header and rows
 
-def rows(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
+_NOTES = {
+    "generated": "The images are drawn by this package: the numbers say nothing about photographs."
+}
+
+
+def rows(records: Sequence[Record]) -> Grid:
     """Header and rows of the table, one row a method in the order of the records."""
     shots = sorted({record.shots for record in records})
     methods = list(dict.fromkeys(record.method for record in records))
@@ -15,7 +21,8 @@ def rows(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
         header.append(f"{k}-shot")
         if reference:
             header.append(f"minus {reference}")
-    header += ["text", "transductive", "episodes", "selected on validation", "own training"]
+    header += ["encoder", "text", "teacher images", "transductive", "episodes"]
+    header += ["selected on validation", "own training"]
     table = []
     for method in methods:
         cells = {record.shots: record for record in records if record.method == method}
@@ -27,7 +34,9 @@ def rows(records: Sequence[Record]) -> tuple[list[str], list[list[str]]]:
                 row.append(_delta(cell))
         first = next(iter(cells.values()))
         row += [
+            first.student,
             first.semantics if first.uses_text else "no",
+            "yes" if first.uses_teacher_images else "no",
             "yes" if first.is_transductive else "no",
             f"{first.episodes:,}",
             "; ".join(_selected(cells[k]) for k in shots if k in cells and cells[k].selected)
@@ -43,30 +52,38 @@ def caption(records: Sequence[Record]) -> str:
     record = records[0]
     return (
         f"{record.dataset}, {record.ways}-way, {record.queries} queries a class, "
-        f"student {record.student}, episode seed {record.seed}. Accuracy in % with its 95% "
+        f"episode seed {record.seed}. Accuracy in % with its 95% "
         "confidence interval; differences are paired over the same episodes. BatchNorm in eval "
-        "mode unless a row is transductive."
+        f"mode unless a row is transductive. {_NOTES.get(record.dataset, '')}".rstrip()
     )
 
 
-def markdown(records: Sequence[Record]) -> str:
-    """The table as GitHub reads it."""
-    header, table = rows(records)
+def markdown(records: Sequence[Record], comparisons: Grid | None = None) -> str:
+    """The table, and that of `comparisons` below it, as GitHub reads them."""
+    grids = [rows(records)] + ([comparisons] if comparisons else [])
+    return "\n\n".join([caption(records), *map(_markdown_grid, grids)]) + "\n"
+
+
+def terminal(records: Sequence[Record], comparisons: Grid | None = None) -> str:
+    """The same in aligned columns."""
+    grids = [rows(records)] + ([comparisons] if comparisons else [])
+    return "\n\n".join([caption(records), *map(_aligned_grid, grids)])
+
+
+def _markdown_grid(grid: Grid) -> str:
+    header, table = grid
     lines = [header, ["---"] * len(header), *table]
-    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{caption(records)}\n\n{body}\n"
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def terminal(records: Sequence[Record]) -> str:
-    """The table in aligned columns."""
-    header, table = rows(records)
-    columns = list(zip(header, *table, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    lines = [
+def _aligned_grid(grid: Grid) -> str:
+    header, table = grid
+    widths = [max(map(len, column)) for column in zip(header, *table, strict=True)]
+    lines = [header, ["-" * width for width in widths], *table]
+    return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in (header, ["-" * width for width in widths], *table)
-    ]
-    return caption(records) + "\n\n" + "\n".join(lines)
+        for line in lines
+    )
 
 
 def _delta(record: Record | None) -> str:

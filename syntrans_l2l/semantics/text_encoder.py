@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.teacher import ClipTeacher
 
 PROMPT = "a photo of a {}"
 
@@ -20,7 +21,7 @@ class TextEncoder(Protocol):
 
     source: str
 
-    def key(self) -> dict[str, str]:
+    def key(self) -> dict[str, object]:
         """All that determines the vectors, for the cache."""
         ...
 
@@ -39,29 +40,22 @@ def prompts(class_names: Sequence[str]) -> list[str]:
 
 
 class OpenClipText:
-    """The text tower of any open_clip model.
+    """The text tower of a CLIP on class names.
 
     Args:
-        model: open_clip's name of the architecture.
-        pretrained: open_clip's tag of the weights, or a local checkpoint.
+        teacher: any model of open_clip, or the embedded one.
     """
 
-    def __init__(self, model: str = "ViT-B-32", pretrained: str = "openai") -> None:
-        self.model = model
-        self.pretrained = pretrained
-        self.source = f"open_clip {model}/{Path(pretrained).name}"
+    def __init__(self, teacher: ClipTeacher) -> None:
+        self.teacher = teacher
+        self.source = f"class names, {teacher.source}"
 
-    def key(self) -> dict[str, str]:
-        return {"open_clip": self.model, "pretrained": self.pretrained, "prompt": PROMPT}
+    def key(self) -> dict[str, object]:
+        return {"open_clip": self.teacher.digest, "prompt": PROMPT}
 
-    @torch.no_grad()
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
-        import open_clip
-
-        model, _, _ = open_clip.create_model_and_transforms(self.model, pretrained=self.pretrained)
-        tokens = open_clip.get_tokenizer(self.model)(prompts(class_names))
-        vectors = cast(Tensor, model.eval().encode_text(tokens, normalize=True))
-        return SemanticBank(tuple(class_names), vectors.float(), self.source)
+        vectors = self.teacher.text_features(prompts(class_names))
+        return SemanticBank(tuple(class_names), vectors, self.source)
 
 
 class SentenceEncoder:
@@ -88,7 +82,7 @@ class SentenceEncoder:
         folder = f"{path.resolve().parent.name}/{path.name}"
         self.source = f"{folder if self.local else name_or_path}, class names"
 
-    def key(self) -> dict[str, str]:
+    def key(self) -> dict[str, object]:
         if not self.local:
             return {"sentence_encoder": self.location, "prompt": PROMPT}
         sha = hashlib.sha256()
@@ -137,7 +131,7 @@ class VectorFile:
             )
         self.source = self.path.name
 
-    def key(self) -> dict[str, str]:
+    def key(self) -> dict[str, object]:
         return {"vectors": hashlib.sha256(self.path.read_bytes()).hexdigest()}
 
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:

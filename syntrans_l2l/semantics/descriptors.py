@@ -1,0 +1,65 @@
+"""Descriptors: phrases about a class, each with its provenance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descriptor:
+    """One phrase about one class. A dropped one stays, with its score and the reason.
+
+    Args:
+        class_name: as the data set spells it.
+        phrase: completes "a photo of a NAME, which has ...".
+        written_by: the model that wrote it.
+        prompt_hash: of the prompt that it answered.
+        score: of the refiner; None before refining.
+        kept: whether it is encoded.
+        reason: why it was kept or dropped.
+    """
+
+    class_name: str
+    phrase: str
+    written_by: str
+    prompt_hash: str
+    score: float | None = None
+    kept: bool = True
+    reason: str = "not refined"
+
+
+class Describer(Protocol):
+    """Writes descriptors from class names alone; `source` is what the records call it."""
+
+    source: str
+
+    def key(self) -> dict[str, object]:
+        """All that determines the phrases, for the cache."""
+        ...
+
+    def describe(self, class_names: Sequence[str]) -> list[Descriptor]:
+        """At least one descriptor a class, in the order of `class_names`.
+
+        Raises:
+            ValueError: a class cannot be described; the message names it.
+        """
+        ...
+
+
+class Refiner(Protocol):
+    """Judges descriptors: gives back all of them, some with `kept = False`."""
+
+    source: str
+
+    def key(self) -> dict[str, object]:
+        """All that determines the judgement, for the cache."""
+        ...
+
+    def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
+        """Every descriptor with score, verdict and reason; each class keeps at least one."""
+        ...
+
+
+def prompt(class_name: str, phrase: str) -> str:
+    """What the text tower reads for a class and a phrase about it."""
+    return f"a photo of a {class_name.replace('_', ' ')}, which has {phrase}"

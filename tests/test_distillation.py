@@ -1,0 +1,108 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import random_split
+from test_training import CPU, killed_in_third_epoch, student
+from torch import Tensor
+from torch.nn import functional as F
+
+from syntrans_l2l.training.distillation import (
+    Distillation,
+    distil,
+    info_nce,
+    relational_kl,
+    similarity_kl,
+)
+from syntrans_l2l.training.features import extract
+
+BASE = random_split(4, 16, "base")
+TARGETS = F.normalize(torch.randn(64, 6, generator=torch.Generator().manual_seed(3)), dim=-1)
+
+
+def settings(**changes: object) -> Distillation:
+    return Distillation(**{"epochs": 3, "batch_size": 32, "precision": "float32", **changes})  # type: ignore[arg-type]
+
+
+def weights(
+    labels: Tensor | None = None, vectors: Tensor | None = None, **changes: object
+) -> Tensor:
+    encoder = distil(student(), BASE.images, TARGETS, settings(**changes), seed=1, device=CPU,
+                     labels=labels, text_vectors=vectors)  # fmt: skip
+    return torch.cat([parameter.flatten() for parameter in encoder.parameters()])
+
+
+def test_labels_are_not_read_by_default() -> None:
+    permuted = BASE.labels[torch.randperm(64, generator=torch.Generator().manual_seed(0))]
+    expected = weights()
+    assert torch.equal(weights(BASE.labels), expected)
+    assert torch.equal(weights(permuted), expected)
+    assert not torch.equal(weights(BASE.labels, labels=1.0), weights(permuted, labels=1.0))
+
+
+def test_the_student_comes_nearer_to_the_teacher() -> None:
+    def distance(encoder: torch.nn.Module) -> float:
+        features = F.normalize(extract(encoder, BASE.images, device=CPU, precision="float32"))  # type: ignore[arg-type]
+        return float((features - TARGETS).square().sum(-1).mean())
+
+    first, last = (
+        distil(student(), BASE.images, TARGETS, settings(epochs=n, keep_projection=True),
+               seed=1, device=CPU)
+        for n in (1, 20)
+    )  # fmt: skip
+    assert first.out_features == last.out_features == 6
+    assert distance(last) < 0.8 * distance(first)
+
+
+def test_without_its_projection_the_student_keeps_its_width() -> None:
+    encoder = distil(student(), BASE.images, TARGETS, settings(), seed=1, device=CPU)
+    assert encoder.out_features == student().out_features
+
+
+@pytest.mark.parametrize("switch", ["relational", "contrast", "prompts"])
+def test_every_switch_changes_the_student(switch: str) -> None:
+    vectors = F.normalize(torch.randn(4, 6, generator=torch.Generator().manual_seed(4)), dim=-1)
+    assert not torch.equal(weights(), weights(vectors=vectors, **{switch: 1.0}))
+
+
+def test_a_killed_distillation_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        distil(student(), BASE.images, TARGETS, settings(), seed=1, device=CPU,
+               checkpoint_path=tmp_path / "c.pt", progress=killed_in_third_epoch)  # fmt: skip
+    resumed = distil(student(), BASE.images, TARGETS, settings(), seed=1, device=CPU,
+                     checkpoint_path=tmp_path / "c.pt")  # fmt: skip
+    assert torch.equal(torch.cat([p.flatten() for p in resumed.parameters()]), weights())
+
+
+def test_losses_by_hand() -> None:
+    ours = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    theirs = torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    rows = []
+    for our, their in zip(ours.tolist(), theirs.tolist(), strict=True):
+        p = [math.exp(x / 0.5) for x in their]
+        q = [math.exp(x / 0.5) for x in our]
+        p, q = [x / sum(p) for x in p], [x / sum(q) for x in q]
+        rows.append(sum(a * math.log(a / b) for a, b in zip(p, q, strict=True)))
+    assert float(similarity_kl(ours, theirs, 0.5)) == pytest.approx(sum(rows) / 3)
+    assert float(relational_kl(ours, ours, 0.5)) == pytest.approx(0, abs=1e-7)
+    # a batch of three: each row of likenesses to the two others, ours against theirs
+    likeness = [([0, -1], [1, 0]), ([0, 0], [1, 0]), ([-1, 0], [0, 0])]
+    expected = sum(
+        float(similarity_kl(torch.tensor([a]).float(), torch.tensor([b]).float(), 0.5))
+        for a, b in likeness
+    )
+    assert float(relational_kl(ours, theirs, 0.5)) == pytest.approx(expected / 3)
+    own = torch.eye(3)
+    assert float(info_nce(own, own, 1.0)) == pytest.approx(-math.log(math.e / (math.e + 2)))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="n teacher features"):
+        distil(student(), BASE.images, TARGETS[:5], settings(), seed=1, device=CPU)
+    with pytest.raises(ValueError, match=r"text vectors must be \[C, 6\].*same teacher"):
+        weights(vectors=torch.ones(4, 5), prompts=1.0)
+    with pytest.raises(ValueError, match="needs labels"):
+        weights(labels=1.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="positive loss weight"):
+        Distillation(mimicry=0.0)
