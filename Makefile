@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: setup test lint
+.PHONY: setup demo test lint
 
 setup: $(VENV)/.ready
 
@@ -16,6 +16,9 @@ else
 	$(PYTHON) -m pip install -r requirements.txt
 endif
 	touch $@
+
+demo: setup
+	$(PYTHON) benchmarks/run.py --gin gin/syntrans_demo.gin --out results/demo
 
 test: setup
 	$(PYTHON) -m pytest
