@@ -12,7 +12,8 @@ from syntrans_l2l.experiment import Experiment
 from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.row import Row
-from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
+from syntrans_l2l.methods.stages import SynTransSettings
+from syntrans_l2l.methods.syntrans import SynTransMethod
 from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
 from syntrans_l2l.semantics.demo_describer import DemoDescriber
@@ -55,7 +56,6 @@ for _configurable in (
     ProtoNet,
     Row,
     SynMine,
-    SynTrans,
     SynTransSettings,
     ZeroShot,
     class_vectors,
@@ -65,6 +65,8 @@ for _configurable in (
 ):
     # registering, unlike decorating, leaves direct calls free of global configuration
     gin.external_configurable(_configurable, module="syntrans")
+# in Python, SynTrans is the learn2learn algorithm
+gin.external_configurable(SynTransMethod, "SynTrans", module="syntrans")
 
 
 def load_experiment(file: Path, bindings: list[str]) -> Experiment:

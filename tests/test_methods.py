@@ -15,7 +15,8 @@ from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.selection import Choice, class_accuracies, select
-from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
+from syntrans_l2l.methods.stages import SynTransSettings
+from syntrans_l2l.methods.syntrans import SynTransMethod
 from syntrans_l2l.networks.fusion import Scores
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.training.bridge import (
@@ -66,9 +67,9 @@ def test_semantics_help_and_shuffled_ones_do_not(arena: Arena) -> None:
     accuracy = {}
     for method in (
         ProtoNet("cosine"),
-        SynTrans("full", PARTS),
-        SynTrans("shuffled", PARTS),
-        SynTrans("visual", PARTS),
+        SynTransMethod("full", PARTS),
+        SynTransMethod("shuffled", PARTS),
+        SynTransMethod("visual", PARTS),
     ):
         predictor = method.prepare(arena, validation)
         accuracy[method.name] = float(evaluate(predictor.predict, test).mean())
@@ -80,7 +81,7 @@ def test_semantics_help_and_shuffled_ones_do_not(arena: Arena) -> None:
 def test_predictions_do_not_see_the_other_queries(arena: Arena) -> None:
     """Inductive: a query's logits are the same whatever else is asked."""
     test = episodes_of(arena.data, "test", count=20)
-    predictor = SynTrans("full", PARTS).prepare(arena, episodes_of(arena.data, "validation"))
+    predictor = SynTransMethod("full", PARTS).prepare(arena, episodes_of(arena.data, "validation"))
     one = Episodes(test.class_ids, test.support, test.query[:, :, :1])
     torch.testing.assert_close(
         predictor.predict(one), predictor.predict(test).unflatten(1, (5, 5))[:, :, 0]
@@ -91,10 +92,10 @@ def test_a_second_preparation_finds_everything(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test, validation = episodes_of(arena.data, "test", 20), episodes_of(arena.data, "validation")
-    first = SynTrans("full", PARTS).prepare(arena, validation)
+    first = SynTransMethod("full", PARTS).prepare(arena, validation)
     for name in ("fit_bridges", "meta_train"):
-        monkeypatch.delattr(f"syntrans_l2l.methods.syntrans.{name}")
-    second = SynTrans("full", PARTS).prepare(arena, validation)
+        monkeypatch.delattr(f"syntrans_l2l.methods.stages.{name}")
+    second = SynTransMethod("full", PARTS).prepare(arena, validation)
     assert torch.equal(first.predict(test), second.predict(test))
     assert first.selected == second.selected
     assert first.selected["split"] == "validation"
@@ -189,7 +190,7 @@ def test_the_best_alpha_grows_with_the_shots(arena: Arena) -> None:
     chosen = []
     for shots in (1, 10):
         validation = episodes_of(arena.data, "validation", shots=shots)
-        values = SynTrans("full", PARTS).prepare(arena, validation).selected["values"]
+        values = SynTransMethod("full", PARTS).prepare(arena, validation).selected["values"]
         assert isinstance(values, dict)
         chosen.append(values["alpha"])
     assert chosen[0] < chosen[1]
@@ -198,7 +199,7 @@ def test_the_best_alpha_grows_with_the_shots(arena: Arena) -> None:
 def test_meta_training_needs_ways_in_every_fold(arena: Arena) -> None:
     parts = SynTransSettings(folds=3, bridge=PARTS.bridge, meta=PARTS.meta)
     with pytest.raises(ValueError, match="use fewer folds"):
-        SynTrans("visual", parts).prepare(arena, episodes_of(arena.data, "validation", 5))
+        SynTransMethod("visual", parts).prepare(arena, episodes_of(arena.data, "validation", 5))
 
 
 @pytest.mark.parametrize("first_order", [True, False])

@@ -14,7 +14,6 @@ from syntrans_l2l.networks.fusion import Scores, score
 _BATCH = 200  # episodes
 
 
-@torch.no_grad()
 def to_semantic(bridges: Sequence[Bridge], features: Tensor) -> Tensor | None:
     """The mean of all bridges' n(G_vs(n(z))), normalised: [n, D] -> [n, M].
 

@@ -1,8 +1,12 @@
 """The multimodal classifier: weight generator and reconstructor side by side."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
+from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.fusion import fuse
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
@@ -28,6 +32,13 @@ class MultimodalClassifier(nn.Module):
         self.reconstructor = reconstructor
         self.temperature = nn.Parameter(torch.tensor(temperature))
         self.alpha_logit = nn.Parameter(torch.zeros(()))  # alpha = 1/2 to begin with
+
+    @property
+    def bridges(self) -> list[Bridge]:
+        """The bridges of all folds; none in a visual classifier."""
+        if self.reconstructor is None:
+            return []
+        return list(cast(Sequence[Bridge], self.reconstructor.bridges))
 
     def weights(
         self,
