@@ -75,3 +75,11 @@ class MultimodalClassifier(nn.Module):
             weight = fuse(visual, reconstructed, self.alpha_logit.sigmoid())
         weight = nn.functional.normalize(weight, dim=-1)
         return self.temperature * torch.einsum("eqd,end->eqn", query, weight)
+
+
+def untrained_classifier(visual: int, semantic: int, hidden: int = 1024) -> MultimodalClassifier:
+    """One bridge (D, M, h) and no base classes, all of it to be trained on tasks."""
+    bridge = Bridge(visual, semantic, hidden)
+    reconstructor = SemanticWeightReconstructor([bridge], visual, semantic)
+    generator = VisualWeightGenerator(torch.zeros(0, visual), attention=False)
+    return MultimodalClassifier(generator, reconstructor).requires_grad_(True)
