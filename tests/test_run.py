@@ -22,11 +22,11 @@ SMALL = (
     "SynTransSettings.folds = 2",
     "BridgeTraining.hidden = 32",
     "MetaTraining.iterations = 5",
-    "Maml.iterations = 2",
-    "Maml.hidden_size = 4",
-    "Maml.episodes = 4",
+    "TaskTraining.iterations = 2",
+    "TaskTraining.hidden_size = 4",
+    "TaskTraining.episodes = 4",
     "Maml.adaptation_steps = 1",
-    "Maml.train_queries = 5",
+    "TaskTraining.queries = 5",
 )
 METHODS = (
     "protonet_cosine",

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
@@ -41,6 +42,23 @@ class Arena:
     device: torch.device
     seed: int
     progress: Progress = silent
+
+    def unit_features(self) -> dict[str, Tensor]:
+        """n(z) of each split, [n, D], on the device."""
+        return {
+            split: F.normalize(features.to(self.device), dim=-1)
+            for split, features in self.features.items()
+        }
+
+    def key(self, uses_text: bool) -> dict[str, object]:
+        """What determines a head on these features besides its own settings, for cache keys."""
+        return {
+            "data": self.data.fingerprint,
+            "student": self.student,
+            "semantics": self.semantics.digest if self.semantics and uses_text else "",
+            "seed": self.seed,
+            "device": self.device.type,
+        }
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,6 @@ class Stages:
         features: normalised base features, [n, D], on the arena's device.
         semantics: centred vectors of the base classes, [B, M]; None for a visual classifier.
         variant: what the cache and the bars call it.
-        descriptors: hash of the class vectors, for cache keys.
     """
 
     arena: Arena
@@ -72,7 +71,6 @@ class Stages:
     features: Tensor
     semantics: Tensor | None
     variant: str
-    descriptors: str
 
     @property
     def folds(self) -> list[list[int]]:
@@ -171,13 +169,9 @@ class Stages:
 
     def _key(self) -> dict[str, object]:
         return {
-            "data": self.arena.data.fingerprint,
-            "student": self.arena.student,
-            "semantics": self.descriptors,
+            **self.arena.key(uses_text=self.semantics is not None),
             "variant": self.variant,
             "folds": self.parts.folds,
             "bridge": asdict(self.parts.bridge),
-            "seed": self.arena.seed,
-            "device": self.arena.device.type,
             "code": code_digest(*_CODE),
         }

@@ -5,13 +5,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.methods.class_vectors import base_mean, centred_vectors, required_bank
 from syntrans_l2l.methods.scoring import episode_scores, to_semantic
-from syntrans_l2l.methods.selection import select
+from syntrans_l2l.methods.selection import select, selected
 from syntrans_l2l.methods.stages import Stages, SynTransSettings
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.semantics.bank import SemanticBank
@@ -76,7 +75,7 @@ class SynTransMethod:
         fitted = self.fit(arena, validation)
         semantics = self._semantics(arena)
         vectors = semantics["test"] if semantics else None
-        features = F.normalize(arena.features["test"].to(arena.device), dim=-1)
+        features = arena.unit_features()["test"]
         bridged = to_semantic(fitted.classifier.bridges, features)
 
         def predict(episodes: Episodes) -> Tensor:
@@ -87,10 +86,7 @@ class SynTransMethod:
 
     def fit(self, arena: Arena, validation: Episodes) -> FittedSynTrans:
         """Fit on base classes; pick alpha, b and the use of stage 4 on validation episodes."""
-        features = {
-            split: F.normalize(arena.features[split].to(arena.device), dim=-1)
-            for split in ("train", "validation")
-        }
+        features = arena.unit_features()
         semantics = self._semantics(arena)
         stages = Stages(
             arena=arena,
@@ -98,7 +94,6 @@ class SynTransMethod:
             features=features["train"],
             semantics=semantics["train"] if semantics else None,
             variant=self.name,
-            descriptors=arena.semantics.digest if arena.semantics and self.uses_text else "",
         )
         candidates = [stages.initial()]
         if self.parts.meta.iterations:
@@ -125,12 +120,11 @@ class SynTransMethod:
             left_out=left_out,
             alpha=choice.alpha,
             b=choice.naming,
-            selected={
-                "values": {**values, "stage 4": "on" if choice.candidate else "off"},
-                "split": "validation",
-                "episodes": len(validation),
-                "grid": {"alpha": list(self.parts.alphas), "b": list(self.parts.namings)},
-            },
+            selected=selected(
+                {**values, "stage 4": "on" if choice.candidate else "off"},
+                {"alpha": list(self.parts.alphas), "b": list(self.parts.namings)},
+                validation,
+            ),
         )
 
     def _bank(self, arena: Arena) -> SemanticBank:
