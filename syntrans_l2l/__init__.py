@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.methods.protonet import ProtoNet as ProtoNet
     from syntrans_l2l.methods.stages import SynTransSettings as SynTransSettings
     from syntrans_l2l.methods.syntrans import SynTransMethod as SynTransMethod
+    from syntrans_l2l.networks.classifier import untrained_classifier as untrained_classifier
     from syntrans_l2l.semantics.bank import SemanticBank as SemanticBank
     from syntrans_l2l.semantics.text_encoder import OpenClipText as OpenClipText
     from syntrans_l2l.semantics.text_encoder import SentenceEncoder as SentenceEncoder
@@ -45,6 +46,7 @@ _HOMES = {
     "benchmark": "datasets",
     "collate": "tasks",
     "semantic_tasksets": "tasks",
+    "untrained_classifier": "networks.classifier",
 }
 
 __all__ = sorted(_HOMES)

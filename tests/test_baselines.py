@@ -28,7 +28,7 @@ LEARNERS: list[Any] = [
     ZeroShot(shared_space=False),
     TipAdapter(shared_space=False),
     Ktn(),
-    Am3(hidden=16, steps=(5, 20, 60)),
+    Am3(hidden=64, steps=(50, 200)),
     SemFew(training=BridgeTraining(hidden=64, epochs=30, batch_size=64, naming=False)),
 ]
 
@@ -83,7 +83,7 @@ def perceptron(layers: Any, x: Tensor) -> Tensor:
 
 
 def by_hand(
-    arena: Arena, episodes: Episodes, formula: Callable[[Tensor, Tensor, Tensor], Tensor]
+    arena: Arena, episodes: Episodes, formula: Callable[[Tensor, Tensor, Tensor], Any]
 ) -> Tensor:
     """`formula(support [N, K, D], queries [N * Q, D], class_ids [N])`, one episode at a time."""
     z = unit(arena.features["test"])
@@ -140,7 +140,7 @@ def test_tip_adapter(shared: Arena, arena: Arena, shared_space: bool) -> None:
     assert shared.semantics is not None
     text = unit(shared.semantics.vectors[-6:]) if shared_space else ridge(place, values["penalty"])
 
-    def formula(support: Tensor, query: Tensor, ids: Tensor) -> Tensor:
+    def formula(support: Tensor, query: Tensor, ids: Tensor) -> Any:
         keys, one_hot = support.flatten(0, 1), torch.eye(5).repeat_interleave(SHOTS, dim=0)
         cache = torch.exp(-values["beta"] * (1 - query @ keys.T)) @ one_hot
         return values["alpha"] * cache + 100 * query @ text[ids].T
@@ -155,7 +155,7 @@ def test_ktn(arena: Arena) -> None:
     assert values["lambda"] > 0
     knowledge = ridge(arena, values["penalty"])
 
-    def formula(support: Tensor, query: Tensor, ids: Tensor) -> Tensor:
+    def formula(support: Tensor, query: Tensor, ids: Tensor) -> Any:
         return query @ unit(support.mean(1)).T + values["lambda"] * query @ knowledge[ids].T
 
     expected = by_hand(arena, test, formula)
@@ -171,7 +171,7 @@ def test_am3(arena: Arena) -> None:
         chosen(predictor)["steps"]
     ]
 
-    def formula(support: Tensor, query: Tensor, ids: Tensor) -> Tensor:
+    def formula(support: Tensor, query: Tensor, ids: Tensor) -> Any:
         w = perceptron(network.transform.layers, novel[ids])
         share = 1 / (1 + torch.exp(-perceptron(network.gate.layers, w)))
         prototypes = share * support.mean(1) + (1 - share) * w
@@ -189,7 +189,7 @@ def test_semfew(arena: Arena) -> None:
     k = chosen(predictor)["k"]
     assert 0 < k < 1
 
-    def formula(support: Tensor, query: Tensor, ids: Tensor) -> Tensor:
+    def formula(support: Tensor, query: Tensor, ids: Tensor) -> Any:
         u = support.mean(1)
         made = perceptron(aligned.semantic_to_visual.layers, torch.cat([novel[ids], u], dim=-1))
         return query @ unit(k * unit(made) + (1 - k) * unit(u)).T

@@ -82,4 +82,4 @@ def untrained_classifier(visual: int, semantic: int, hidden: int = 1024) -> Mult
     bridge = Bridge(visual, semantic, hidden)
     reconstructor = SemanticWeightReconstructor([bridge], visual, semantic)
     generator = VisualWeightGenerator(torch.zeros(0, visual), attention=False)
-    return MultimodalClassifier(generator, reconstructor).requires_grad_(True)
+    return MultimodalClassifier(generator, reconstructor).requires_grad_(True).train()
