@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.datasets import FewShotData as FewShotData
     from syntrans_l2l.datasets import Split as Split
     from syntrans_l2l.datasets import benchmark as benchmark
+    from syntrans_l2l.finished import finished_algorithm as finished_algorithm
     from syntrans_l2l.methods.maml import Maml as Maml
     from syntrans_l2l.methods.protonet import ProtoNet as ProtoNet
     from syntrans_l2l.methods.stages import SynTransSettings as SynTransSettings
@@ -45,6 +46,7 @@ _HOMES = {
     "VectorFile": "semantics.text_encoder",
     "benchmark": "datasets",
     "collate": "tasks",
+    "finished_algorithm": "finished",
     "semantic_tasksets": "tasks",
     "untrained_classifier": "networks.classifier",
 }

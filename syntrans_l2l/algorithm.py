@@ -72,7 +72,7 @@ class SynTrans(_BaseLearner):
         mean: Tensor | None = None,
         left_out: Tensor | None = None,
     ) -> None:
-        super().__init__(features)
+        super().__init__(nn.Identity())
         self.classifier = classifier
         self.alpha = alpha
         self.b = b
@@ -83,9 +83,10 @@ class SynTrans(_BaseLearner):
         self.register_buffer("mean", mean)
         self.register_buffer("left_out", left_out)
         self.register_buffer("semantics", None, persistent=False)  # its height is the task's affair
+        self._task: _Fitted | None = None
+        self.module = features  # the last, because learn2learn looks up missing names in it
         if semantics is not None:
             self.set_classes_(semantics)
-        self._task: _Fitted | None = None
 
     @classmethod
     def from_fitted(

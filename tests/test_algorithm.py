@@ -230,6 +230,17 @@ def test_what_cannot_be_read_is_told_in_one_line(
         SynTrans.from_pretrained("some/thing")
 
 
+def test_an_encoder_may_have_attributes_of_the_same_names() -> None:
+    features = nn.Linear(INPUT, VISUAL)
+    for name in ("mean", "semantics", "left_out"):
+        features.register_buffer(name, torch.zeros(2))
+    algorithm = untrained(features)
+    assert len(algorithm.mean) == SEMANTIC and algorithm.in_features == INPUT
+    support, labels, class_ids, query = task()
+    algorithm.adapt(support, labels, class_ids)
+    assert algorithm(query).shape == (5, 3)
+
+
 def change(**changes: Any) -> dict[str, Any]:
     support, labels, class_ids, _ = task()
     return {"support": support, "labels": labels, "class_ids": class_ids, **changes}

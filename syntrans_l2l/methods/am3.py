@@ -36,6 +36,7 @@ class Am3:
     is_transductive = False
     uses_student = True
     selects = True
+    uses_base_classes = True
     episodes = None
 
     def __init__(

@@ -30,6 +30,7 @@ class Anil:
     is_transductive = True
     uses_student = False
     selects = False
+    uses_base_classes = True
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class Ktn:
     is_transductive = False
     uses_student = True
     selects = True
+    uses_base_classes = True
     episodes = None
 
     def __init__(

@@ -26,6 +26,7 @@ class MetaSgd:
     is_transductive = True
     uses_student = False
     selects = False
+    uses_base_classes = True
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ class MetaOptNet:
     is_transductive = False
     uses_student = False
     selects = False
+    uses_base_classes = True
 
     def __init__(
         self,

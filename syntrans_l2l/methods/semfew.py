@@ -37,6 +37,7 @@ class SemFew:
     is_transductive = False
     uses_student = True
     selects = True
+    uses_base_classes = True
     episodes = None
 
     def __init__(

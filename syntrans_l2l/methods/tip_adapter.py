@@ -55,6 +55,7 @@ class TipAdapter:
         self.alphas = alphas
         self.betas = betas
         self.penalties = penalties
+        self.uses_base_classes = not shared_space
         self.name = "tip_adapter" if shared_space else "tip_adapter_ridge"
 
     def settings(self) -> dict[str, object]:

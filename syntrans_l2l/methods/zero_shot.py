@@ -34,6 +34,7 @@ class ZeroShot:
     ) -> None:
         self.shared_space = shared_space
         self.penalties = penalties
+        self.uses_base_classes = not shared_space
         self.name = "zero_shot" if shared_space else "zero_shot_ridge"
         self.selects = not shared_space
 
