@@ -92,10 +92,10 @@ class SynTrans(_BaseLearner):
     def from_fitted(
         cls, fitted: FittedSynTrans, semantics: Tensor | None, features: nn.Module | None = None
     ) -> "SynTrans":
-        """What `SynTransMethod.fit` left, to be used on tasks or to be trained further.
+        """What `SynTransMethod.fit` left; in eval mode, the bridges frozen.
 
         `semantics` are those of the tasks' classes; `features` is the student it was fitted on,
-        or None where tasks are made of its features. The bridges stay frozen.
+        or None where tasks are made of its features.
         """
         classifier = copy.deepcopy(fitted.classifier).requires_grad_(True)
         if classifier.reconstructor is not None:
@@ -109,7 +109,7 @@ class SynTrans(_BaseLearner):
             mean=fitted.centre,
             left_out=fitted.left_out,
         )
-        return algorithm.to(classifier.generator.memory.device)
+        return algorithm.to(classifier.generator.memory.device).eval()
 
     def set_classes_(self, semantics: Tensor) -> "SynTrans":
         """Replace the table of class vectors, [C, M], in place: for tasks of other classes.
@@ -169,13 +169,10 @@ class SynTrans(_BaseLearner):
         base: bool = False,
     ) -> Tensor:
         """`adapt` under the name that learn2learn's classifiers use; returns w, [N, D]."""
-        table = self.semantics
+        rows, table = self.left_out if base else self.semantics, self.semantics
+        labels, ids = checked_task(support, labels, class_ids, None if rows is None else len(rows))
         if table is None and self.classifier.bridges:
             raise ValueError("no class vectors: give semantics=, or call set_classes_(vectors)")
-        classes = None if table is None else len(table)
-        if base:
-            classes = len(self.left_out)
-        labels, ids = checked_task(support, labels, class_ids, classes)
         features = self._embed(support)  # [n, D]
         vectors = None if table is None else table[ids]  # [N, M]
         pairs = [
@@ -203,11 +200,9 @@ class SynTrans(_BaseLearner):
         """
         if self._task is None:
             raise RuntimeError(f"no task to answer for: call {ADAPT} first")
-        features = self._embed(query)[None]  # [1, n, D]
-        task, named = self._task, None
-        if self.b and task.vectors is not None:
-            bridged = to_semantic(self.classifier.bridges, features)
-            assert bridged is not None
+        features, task, named = self._embed(query)[None], self._task, None  # [1, n, D]
+        bridged = to_semantic(self.classifier.bridges, features) if self.b else None
+        if bridged is not None and task.vectors is not None:
             named = torch.einsum("eqm,enm->eqn", bridged, task.vectors)
         scores = score(features, task.visual, task.semantic, named)
         return self.classifier.temperature * scores.logits(self._alpha(), self.b)[0]
@@ -222,7 +217,7 @@ class SynTrans(_BaseLearner):
     def from_pretrained(
         cls, name_or_path: str | Path, features: nn.Module | None = None
     ) -> "SynTrans":
-        """Read what `save_pretrained` wrote.
+        """Read what `save_pretrained` wrote; in eval mode, the bridges frozen.
 
         Args:
             name_or_path: a local folder, or a model's name on the hub.
@@ -238,7 +233,7 @@ class SynTrans(_BaseLearner):
         algorithm = cls(features or nn.Identity(), classifier, **settings)
         saved.load_into(algorithm)
         algorithm.semantics = saved.semantics
-        return algorithm
+        return algorithm.eval()
 
     def _alpha(self) -> Tensor | float:
         return self.classifier.alpha_logit.sigmoid() if self.alpha is None else self.alpha
@@ -249,8 +244,7 @@ class SynTrans(_BaseLearner):
         width = self.classifier.generator.memory.shape[1]
         if features.ndim != 2 or features.shape[1] != width:
             raise ValueError(
-                f"features={type(self.module).__name__} gives {list(features.shape)}, but bridge "
-                f"and classifier were made for [n, {width}]; pass features= the encoder they were "
-                "trained on"
+                f"features={type(self.module).__name__} gives {list(features.shape)}, and bridge "
+                f"and classifier take [n, {width}]; pass features= the encoder of their training"
             )
         return F.normalize(features, dim=-1)

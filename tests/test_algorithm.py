@@ -280,7 +280,7 @@ def test_called_as_maml() -> None:
 def test_features_and_vectors_of_another_width() -> None:
     support, labels, class_ids, _ = task()
     algorithm = untrained(nn.Linear(INPUT, VISUAL - 1))
-    with pytest.raises(ValueError, match=r"Linear gives \[7, 23\].*made for \[n, 24\]"):
+    with pytest.raises(ValueError, match=r"Linear gives \[7, 23\].*take \[n, 24\]; pass features="):
         algorithm.adapt(support, labels, class_ids)
     with pytest.raises(ValueError, match=r"class vectors \[C, 4\], got \[8, 5\]"):
         algorithm.set_classes_(torch.randn(8, 5))

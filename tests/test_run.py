@@ -155,7 +155,7 @@ def test_the_algorithm_of_a_finished_row(
     place: dict[str, Any] = {"root": root, "cache": Cache(root / "syntrans_cache")}
     algorithm = finished_algorithm(experiment, shots=5, **place)
     algorithm.save_pretrained(tmp_path)
-    network = resnet12(width=4).eval()
+    network = resnet12(width=4)
     test = experiment.dataset.load(**place).test
     read = SynTrans.from_pretrained(tmp_path, network)
     random.seed(experiment.seed)
