@@ -48,7 +48,5 @@ def finished_algorithm(
     )
     arena = experiment.arena(rows[title], preparation)
     fitted = method.fit(arena, experiment.draw("validation", shots, arena))
-    vectors = None
-    if arena.semantics is not None:
-        vectors = arena.semantics.select(arena.data.test.class_names)
+    vectors = fitted.bank.select(arena.data.test.class_names) if fitted.bank else None
     return SynTrans.from_fitted(fitted, vectors, preparation.student(encoder))

@@ -25,6 +25,7 @@ class FittedSynTrans:
 
     Args:
         classifier: makes w_v and w_s.
+        bank: the class vectors it was fitted with; None for a visual classifier.
         centre: mean of the base classes' normalised vectors, [M]; None for a visual classifier.
         left_out: for each base class the fold whose bridge has not seen it, [B].
         alpha: the share of w_v.
@@ -33,6 +34,7 @@ class FittedSynTrans:
     """
 
     classifier: MultimodalClassifier
+    bank: SemanticBank | None
     centre: Tensor | None
     left_out: Tensor
     alpha: float
@@ -74,8 +76,9 @@ class SynTransMethod:
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         fitted = self.fit(arena, validation)
-        semantics = self._semantics(arena)
-        vectors = semantics["test"] if semantics else None
+        vectors = None
+        if fitted.bank is not None:
+            vectors = centred_vectors(arena.data, fitted.bank, arena.device)["test"]
         features = arena.unit_features()["test"]
         bridged = to_semantic(fitted.classifier.bridges, features)
 
@@ -88,7 +91,8 @@ class SynTransMethod:
     def fit(self, arena: Arena, validation: Episodes) -> FittedSynTrans:
         """Fit on base classes; pick alpha, b and the use of stage 4 on validation episodes."""
         features = arena.unit_features()
-        semantics = self._semantics(arena)
+        bank = self._bank(arena)
+        semantics = centred_vectors(arena.data, bank, arena.device) if bank else None
         stages = Stages(
             arena=arena,
             parts=self.parts,
@@ -117,7 +121,8 @@ class SynTransMethod:
             left_out[fold] = number
         return FittedSynTrans(
             classifier=candidates[choice.candidate],
-            centre=base_mean(arena.data, self._bank(arena)) if semantics else None,
+            bank=bank,
+            centre=base_mean(arena.data, bank) if bank else None,
             left_out=left_out,
             alpha=choice.alpha,
             b=choice.naming,
@@ -128,12 +133,8 @@ class SynTransMethod:
             ),
         )
 
-    def _bank(self, arena: Arena) -> SemanticBank:
-        bank = required_bank(arena, self.name)
-        return bank.shuffled(arena.seed) if self.variant == "shuffled" else bank
-
-    def _semantics(self, arena: Arena) -> dict[str, Tensor] | None:
-        """Class vectors by split, centred on the base classes; None for a visual classifier."""
+    def _bank(self, arena: Arena) -> SemanticBank | None:
         if self.variant == "visual":
             return None
-        return centred_vectors(arena.data, self._bank(arena), arena.device)
+        bank = required_bank(arena, self.name)
+        return bank.shuffled(arena.seed) if self.variant == "shuffled" else bank
