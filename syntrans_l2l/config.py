@@ -9,10 +9,20 @@ from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.fc100 import Fc100
 from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.experiment import Experiment
+from syntrans_l2l.methods.am3 import Am3
+from syntrans_l2l.methods.anil import Anil
+from syntrans_l2l.methods.ktn import Ktn
 from syntrans_l2l.methods.maml import Maml
+from syntrans_l2l.methods.meta_sgd import MetaSgd
+from syntrans_l2l.methods.metaoptnet import MetaOptNet
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.row import Row
-from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
+from syntrans_l2l.methods.semfew import SemFew
+from syntrans_l2l.methods.simpleshot import SimpleShot
+from syntrans_l2l.methods.stages import SynTransSettings
+from syntrans_l2l.methods.syntrans import SynTransMethod
+from syntrans_l2l.methods.task_training import TaskTraining
+from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
 from syntrans_l2l.semantics.demo_describer import DemoDescriber
@@ -39,6 +49,8 @@ def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
 
 
 for _configurable in (
+    Am3,
+    Anil,
     BaseTraining,
     BridgeTraining,
     CifarFs,
@@ -49,14 +61,20 @@ for _configurable in (
     Experiment,
     Fc100,
     Generated,
+    Ktn,
     Maml,
+    MetaOptNet,
+    MetaSgd,
     MetaTraining,
     OpenClipText,
     ProtoNet,
     Row,
+    SemFew,
+    SimpleShot,
     SynMine,
-    SynTrans,
     SynTransSettings,
+    TaskTraining,
+    TipAdapter,
     ZeroShot,
     class_vectors,
     cnn4,
@@ -65,6 +83,8 @@ for _configurable in (
 ):
     # registering, unlike decorating, leaves direct calls free of global configuration
     gin.external_configurable(_configurable, module="syntrans")
+# in Python, SynTrans is the learn2learn algorithm
+gin.external_configurable(SynTransMethod, "SynTrans", module="syntrans")
 
 
 def load_experiment(file: Path, bindings: list[str]) -> Experiment:

@@ -93,6 +93,22 @@ class Experiment:
         for row in self.rows:
             row.check(classes, self.text_encoder, self.teacher, self.distillation)
 
+    def prepare(
+        self, *, root: Path, cache: Cache, device: torch.device, progress: Progress = silent
+    ) -> Preparation:
+        """Data and encoders, each made when it is first asked for; see `run`."""
+        return Preparation(
+            data=self.dataset.load(root, cache, progress),
+            make_student=self.student,
+            base_training=self.base_training,
+            cache=cache,
+            device=device,
+            seed=self.seed,
+            teacher=self.teacher,
+            distillation=self.distillation,
+            progress=progress,
+        )
+
     def run(
         self,
         *,
@@ -115,29 +131,19 @@ class Experiment:
             device: where to train.
             progress: draws bars.
         """
-        preparation = Preparation(
-            data=self.dataset.load(root, cache, progress),
-            make_student=self.student,
-            base_training=self.base_training,
-            cache=cache,
-            device=device,
-            seed=self.seed,
-            teacher=self.teacher,
-            distillation=self.distillation,
-            progress=progress,
-        )
+        preparation = self.prepare(root=root, cache=cache, device=device, progress=progress)
         # the reference first, because the others' differences need it
         rows = sorted(self.rows, key=lambda row: row.title != self.reference)
         for shots in self.shots:
             reference: Tensor | None = None
             for row in rows:
-                arena = self._arena(row, preparation)
+                arena = self.arena(row, preparation)
                 record = self._cell(row, arena, shots, reference, store, config, versions)
                 if row.title == self.reference:
                     reference = store.accuracies(record)
                 yield record
 
-    def _arena(self, row: Row, preparation: Preparation) -> Arena:
+    def arena(self, row: Row, preparation: Preparation) -> Arena:
         """What the row's method works with."""
         encoded = Encoded({}, "", "learn2learn CNN4")
         if row.method.uses_student:
@@ -187,8 +193,8 @@ class Experiment:
         if (found := store.find(record_id)) is not None:
             return found
         start = time.perf_counter()
-        predictor = method.prepare(arena, self._draw("validation", shots, arena))
-        test = self._draw("test", shots, arena).first(method.episodes or self.episodes)
+        predictor = method.prepare(arena, self.draw("validation", shots, arena))
+        test = self.draw("test", shots, arena).first(method.episodes or self.episodes)
         stage = f"{row.title}, {shots}-shot"
         accuracies = evaluate(predictor.predict, test, progress=arena.progress, stage=stage)
         mean = mean_ci95(accuracies)
@@ -226,7 +232,8 @@ class Experiment:
         store.append(record)
         return record
 
-    def _draw(self, split: str, shots: int, arena: Arena) -> Episodes:
+    def draw(self, split: str, shots: int, arena: Arena) -> Episodes:
+        """The episodes of a split, the same for every row."""
         return cached_episodes(
             arena.cache,
             getattr(arena.data, split),

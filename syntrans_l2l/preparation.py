@@ -93,6 +93,12 @@ class Preparation:
         splits = {split: self._teacher_images(split).float() for split in SPLITS}
         return Encoded(splits, teacher.digest, teacher.source)
 
+    def student(self, encoder: str) -> Student | None:
+        """The network behind "base" or "distilled", in eval mode; none for the teacher."""
+        if encoder == "teacher":
+            return None
+        return self._base_student if encoder == "base" else self._distilled_student
+
     def semantics(self, encoder: TextEncoder) -> SemanticBank:
         """Stage 2: one vector a class.
 

@@ -10,8 +10,8 @@ EXPERIMENTS = sorted((REPOSITORY / "gin").glob("*.gin"))
 
 
 def test_all_files_are_found() -> None:
-    assert len(EXPERIMENTS) == 9
-    assert len(FILES) == 24
+    assert len(EXPERIMENTS) == 10
+    assert len(FILES) == 26
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPOSITORY)))
