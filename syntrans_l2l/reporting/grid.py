@@ -25,7 +25,8 @@ class Estimate:
     @property
     def mean_text(self) -> str:
         """The mean alone."""
-        return f"{self.mean:{'+' if self.signed else ''}.{self.digits}f}"
+        rounded = round(self.mean, self.digits) + 0.0  # no minus before a zero
+        return f"{rounded:{'+' if self.signed else ''}.{self.digits}f}"
 
     @property
     def ci95_text(self) -> str:

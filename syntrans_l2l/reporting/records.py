@@ -137,7 +137,9 @@ class RecordStore:
         self, name: str, tensors: Mapping[str, Tensor], header: dict[str, str] | None = None
     ) -> str:
         partial = self.out / f"{name}.{os.getpid()}.partial"
-        save_file({key: each.cpu().contiguous() for key, each in tensors.items()}, partial, header)
+        # cloned, because safetensors takes no two views of one storage
+        whole = {key: each.cpu().contiguous().clone() for key, each in tensors.items()}
+        save_file(whole, partial, header)
         partial.replace(self.out / name)
         return name
 
