@@ -63,7 +63,7 @@ def add(store: RecordStore, right: Tensor | None = None, **changes: Any) -> Reco
 
 def diagnostics(method: str, shots: int) -> dict[str, Tensor]:
     """As an experiment writes them; weights of a class lie close together."""
-    generator = torch.Generator().manual_seed(shots)
+    generator = torch.Generator().manual_seed(shots + len(method))
     classes = torch.stack([torch.randperm(CLASSES, generator=generator)[:WAYS] for _ in range(40)])
     shown = 3
     tensors = {

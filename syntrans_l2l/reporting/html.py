@@ -89,7 +89,7 @@ def _data(records: Iterable[Record]) -> str:
     for record in records:
         versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
         facts[record.id] = {
-            "": f"{record.dataset}, {record.ways}-way {record.shots}-shot",
+            "cell": f"{record.dataset}, {record.ways}-way {record.shots}-shot",
             "accuracy": f"{record.accuracy:.2f} ± {record.ci95:.2f}",
             "minus": f"{record.delta_vs}: {record.delta:+.2f} ± {record.delta_ci95:.2f}"
             if record.delta is not None

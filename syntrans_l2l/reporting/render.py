@@ -110,6 +110,7 @@ def _tabular(grid: Grid) -> str:
     return (
         "\\begin{table*}\n\\centering\n"
         f"\\caption{{{_escaped_latex(grid.caption)}}}\n"
+        "\\smallskip\\setlength{\\tabcolsep}{4pt}\n"
         "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
         f"\\begin{{tabular}}{{{'l' * len(grid.header)}}}\n\\toprule\n"
         f"{header} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}}}\n\\end{{table*}}\n"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from syntrans_l2l.reporting.figures.style import BLACK, BLUE, VERMILION, Figure, new_figure
+from syntrans_l2l.reporting.figures.style import BLACK, BLUE, VERMILION, Figure, new_figure, styled
 
 CAPTION = (
     "Accuracy over alpha, the share of the visual weight, with 95% intervals. The dotted line is "
@@ -12,6 +12,7 @@ CAPTION = (
 )
 
 
+@styled
 def alpha_figure(
     diagnostics: Mapping[int, Mapping[str, Tensor]], selected: Mapping[int, float]
 ) -> Figure:

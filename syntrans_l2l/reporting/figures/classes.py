@@ -1,19 +1,31 @@
 """Gain per class: where semantics help, and where they hurt."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from syntrans_l2l.reporting.figures.style import BLACK, BLUE, VERMILION, Figure, new_figure
+from syntrans_l2l.reporting.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    VERMILION,
+    Figure,
+    new_figure,
+    styled,
+)
 
+Array = NDArray[Any]
 CAPTION = (
     "Accuracy on the queries of each novel class, minus the reference's on the same queries, in "
     "points."
 )
-_LOOKS = ((VERMILION, "o"), (BLUE, "s"), ("#009E73", "^"))
+_LOOKS = ((VERMILION, "o"), (BLUE, "s"), (GREEN, "^"))
 
 
+@styled
 def gain_figure(
     gains: Mapping[int, tuple[Mapping[str, Tensor], Mapping[str, Tensor]]],
     class_names: Sequence[str],
@@ -44,7 +56,7 @@ def gain_figure(
     return figure
 
 
-def _percent(tensors: Mapping[str, Tensor]) -> np.ndarray:
+def _percent(tensors: Mapping[str, Tensor]) -> Array:
     """Accuracy per class, [C]; NaN where no episode has drawn the class."""
     percent = 100.0 * tensors["class_right"].double() / tensors["class_queries"].double()
     return np.asarray(percent.numpy())

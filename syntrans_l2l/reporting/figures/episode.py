@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from syntrans_l2l.datasets.base import Split
-from syntrans_l2l.reporting.figures.style import BLACK, BLUE, VERMILION, Figure, new_figure
+from syntrans_l2l.reporting.figures.style import BLACK, BLUE, VERMILION, Figure, new_figure, styled
 
 CAPTION = (
     "The first test episode: a class a line, its support on the left, its first queries beside it. "
@@ -16,6 +16,7 @@ _QUERIES = 6
 _SHOTS = 5
 
 
+@styled
 def episode_sheet(said: Mapping[str, Mapping[str, Tensor]], split: Split) -> Figure:
     """The first episode of the diagnostics of several methods.
 

@@ -2,8 +2,10 @@
 
 import base64
 import io
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 # Okabe and Ito, "Color universal design", 2008; its yellow is left out: too light for lines
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = COLOURS = (
@@ -11,22 +13,32 @@ BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = COLOURS = (
 )  # fmt: skip
 MARKERS = ("o", "s", "^")  # times seven colours: more than 20 classes
 
+RECIPE = 'figures need matplotlib and scikit-learn: pip install "syntrans-l2l[figures]"'
+
 Figure = Any  # matplotlib is an optional extra
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Draws in small print; a missing matplotlib is an ImportError that is the recipe."""
+
+    @wraps(draw)
+    def wrapper(*arguments: P.args, **settings: P.kwargs) -> Figure:
+        try:
+            from matplotlib import rc_context
+        except ImportError as error:
+            raise ImportError(RECIPE) from error
+        with rc_context({"font.size": 8, "axes.titlesize": 9}):
+            return draw(*arguments, **settings)
+
+    return wrapper
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure in inches, free of any global state.
+    """An empty figure in inches, free of any global state."""
+    from matplotlib.figure import Figure
 
-    Raises:
-        ImportError: matplotlib is not installed; the message is the recipe.
-    """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('figures need the extra: pip install "syntrans-l2l[figures]"') from error
-    with rc_context({"font.size": 8}):
-        return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:

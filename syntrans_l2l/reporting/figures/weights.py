@@ -1,18 +1,29 @@
 """t-SNE of the classifier weights of all novel classes, as in Figure 5 of the paper."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from syntrans_l2l.reporting.figures.style import COLOURS, MARKERS, Figure, new_figure
+from syntrans_l2l.reporting.figures.style import (
+    COLOURS,
+    MARKERS,
+    RECIPE,
+    Figure,
+    new_figure,
+    styled,
+)
 
+Array = NDArray[Any]
 CAPTION = (
     "t-SNE of the classifier weights of all novel classes, one point an episode and class: the "
     "visual weights beside the multimodal ones, on the same episodes."
 )
 
 
+@styled
 def weights_figure(
     diagnostics: Mapping[int, Mapping[str, Tensor]], class_names: Sequence[str]
 ) -> Figure:
@@ -37,20 +48,18 @@ def weights_figure(
     return figure
 
 
-def _embedded(weights: np.ndarray) -> np.ndarray:
+def _embedded(weights: Array) -> Array:
     """[n, D] -> [n, 2], the same for the same weights."""
     try:
         from sklearn.manifold import TSNE
     except ImportError as error:
-        raise ImportError('figures need the extra: pip install "syntrans-l2l[figures]"') from error
+        raise ImportError(RECIPE) from error
     perplexity = min(30.0, (len(weights) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, metric="cosine", init="random", random_state=0)
     return np.asarray(tsne.fit_transform(weights))
 
 
-def _scatter(
-    panel: Figure, points: np.ndarray, classes: np.ndarray, class_names: Sequence[str]
-) -> None:
+def _scatter(panel: Figure, points: Array, classes: Array, class_names: Sequence[str]) -> None:
     """Each class has its own pair of colour and marker, and its name at its median."""
     from matplotlib.patheffects import withStroke
 
@@ -62,6 +71,8 @@ def _scatter(
         panel.scatter(*own.T, s=9, color=colour, marker=marker, linewidths=0, alpha=0.8)
         name = class_names[place].replace("_", " ")
         panel.annotate(
-            name, np.median(own, 0), color=colour, fontsize=6, ha="center", path_effects=halo
-        )
+            name, np.median(own, 0), xytext=(0, 5), textcoords="offset points", ha="center",
+            color=colour, fontsize=6, path_effects=halo,
+        )  # fmt: skip
+    panel.margins(0.1)
     panel.set(xticks=[], yticks=[])
