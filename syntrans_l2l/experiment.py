@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 from syntrans_l2l.cache import Cache, digest
 from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
 from syntrans_l2l.evaluation.episodes import Episodes, cached_episodes
-from syntrans_l2l.evaluation.evaluate import evaluate
-from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95
+from syntrans_l2l.evaluation.evaluate import answers
+from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
 from syntrans_l2l.methods.base import Arena, Method
+from syntrans_l2l.methods.diagnostics import of_answers
 from syntrans_l2l.methods.row import Row
 from syntrans_l2l.preparation import Encoded, MakeStudent, Preparation
 from syntrans_l2l.progress import Progress, silent
@@ -196,13 +198,20 @@ class Experiment:
         predictor = method.prepare(arena, self.draw("validation", shots, arena))
         test = self.draw("test", shots, arena).first(method.episodes or self.episodes)
         stage = f"{row.title}, {shots}-shot"
-        accuracies = evaluate(predictor.predict, test, progress=arena.progress, stage=stage)
+        said = answers(predictor.predict, test, progress=arena.progress, stage=stage)
+        seconds = time.perf_counter() - start
+        accuracies = percent_right(said, test.query_labels())
         mean = mean_ci95(accuracies)
         delta = None
         if reference is not None and row.title != self.reference:
             delta = paired_ci95(accuracies, reference[: len(accuracies)])
+        names = arena.data.test.class_names
+        tensors = of_answers(said, test, len(names))
+        if predictor.diagnose is not None:
+            tensors |= predictor.diagnose(test)
         record = Record(
             id=record_id,
+            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             dataset=arena.data.name,
             method=row.title,
             student=arena.student_name,
@@ -214,7 +223,10 @@ class Experiment:
             seed=self.seed,
             accuracy=mean.mean,
             ci95=mean.ci95,
-            episode_accuracies=store.save_accuracies(record_id, accuracies),
+            episode_accuracies=store.save_accuracies(
+                record_id, accuracies, self.ways * self.queries
+            ),
+            diagnostics=store.save_diagnostics(record_id, tensors, names),
             delta_vs=self.reference if delta else None,
             delta=delta.mean if delta else None,
             delta_ci95=delta.ci95 if delta else None,
@@ -225,7 +237,7 @@ class Experiment:
             budget=predictor.budget,
             config=config,
             versions=dict(versions),
-            seconds=time.perf_counter() - start,
+            seconds=seconds,
             descriptor_hash=semantics.digest if semantics else None,
             data_fingerprint=arena.data.fingerprint,
         )

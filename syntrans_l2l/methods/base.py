@@ -15,6 +15,7 @@ from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.bank import SemanticBank
 
 Predict = Callable[[Episodes], Tensor]
+Diagnose = Callable[[Episodes], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,13 @@ class Predictor:
         predict: test episodes -> logits [E, N * Q, N].
         selected: what was chosen, on which split and from which grid.
         budget: what was spent on training beyond the student, in words.
+        diagnose: test episodes -> further tensors for figures; None where there are none.
     """
 
     predict: Predict
     selected: dict[str, object] = field(default_factory=dict)
     budget: str = "none"
+    diagnose: Diagnose | None = None
 
 
 class Method(Protocol):

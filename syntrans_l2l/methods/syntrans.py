@@ -9,10 +9,12 @@ from torch import Tensor
 from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.methods.class_vectors import base_mean, centred_vectors, required_bank
+from syntrans_l2l.methods.diagnostics import alpha_curve, of_weights
 from syntrans_l2l.methods.scoring import episode_scores, to_semantic
 from syntrans_l2l.methods.selection import select, selected
 from syntrans_l2l.methods.stages import Stages, SynTransSettings
 from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.fusion import Scores
 from syntrans_l2l.semantics.bank import SemanticBank
 
 Variant = Literal["full", "shuffled", "visual"]
@@ -76,17 +78,40 @@ class SynTransMethod:
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         fitted = self.fit(arena, validation)
-        vectors = None
+        features = arena.unit_features()
+        semantics = None
         if fitted.bank is not None:
-            vectors = centred_vectors(arena.data, fitted.bank, arena.device)["test"]
-        features = arena.unit_features()["test"]
-        bridged = to_semantic(fitted.classifier.bridges, features)
+            semantics = centred_vectors(arena.data, fitted.bank, arena.device)
+        bridged = {
+            split: to_semantic(fitted.classifier.bridges, features[split])
+            for split in ("validation", "test")
+        }
+
+        def scores(split: str, episodes: Episodes) -> Scores:
+            vectors = semantics[split] if semantics else None
+            return episode_scores(
+                fitted.classifier, features[split], bridged[split], vectors, episodes
+            )
 
         def predict(episodes: Episodes) -> Tensor:
-            scores = episode_scores(fitted.classifier, features, bridged, vectors, episodes)
-            return scores.logits(fitted.alpha, fitted.b)
+            return scores("test", episodes).logits(fitted.alpha, fitted.b)
 
-        return Predictor(predict, fitted.selected, "heads on base features")
+        def diagnose(test: Episodes) -> dict[str, Tensor]:
+            if semantics is None:
+                return {}
+            alphas = torch.tensor(self.parts.alphas, dtype=torch.float64)
+            return {
+                "alphas": alphas,
+                "alpha_validation": alpha_curve(
+                    scores("validation", validation), validation, alphas, fitted.b
+                ),
+                "alpha_test": alpha_curve(scores("test", test), test, alphas, fitted.b),
+                **of_weights(
+                    fitted.classifier, features["test"], semantics["test"], test, fitted.alpha
+                ),
+            }
+
+        return Predictor(predict, fitted.selected, "heads on base features", diagnose)
 
     def fit(self, arena: Arena, validation: Episodes) -> FittedSynTrans:
         """Fit on base classes; pick alpha, b and the use of stage 4 on validation episodes."""
