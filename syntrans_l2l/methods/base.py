@@ -63,7 +63,8 @@ class Method(Protocol):
 
     `name` goes into the records; the flags say what the row has seen beyond base images.
     `episodes` limits the test episodes of a slow method to the first so many. `selects`
-    says whether `prepare` uses validation episodes at all.
+    says whether `prepare` uses validation episodes at all, `uses_base_classes` whether it
+    trains on base classes.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Method(Protocol):
     is_transductive: bool
     uses_student: bool
     selects: bool
+    uses_base_classes: bool
     episodes: int | None
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:

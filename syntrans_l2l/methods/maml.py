@@ -38,6 +38,7 @@ class Maml:
     is_transductive = True
     uses_student = False
     selects = False
+    uses_base_classes = True
 
     def __init__(
         self,

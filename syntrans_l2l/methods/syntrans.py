@@ -76,6 +76,7 @@ class SynTrans:
     is_transductive = False
     uses_student = True
     selects = True
+    uses_base_classes = True
     episodes = None
 
     def __init__(self, variant: Variant = "full", parts: SynTransSettings | None = None) -> None:

@@ -21,6 +21,7 @@ class ZeroShot:
     is_transductive = False
     uses_student = True
     selects = False
+    uses_base_classes = False
     episodes = None
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
