@@ -117,5 +117,7 @@ def _pyarrow() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise ImportError("parquet files need pyarrow; install it: pip install pyarrow") from error
+        raise ImportError(
+            f'parquet files need pyarrow ({error}); install it: pip install "pyarrow<21"'
+        ) from error
     return pyarrow.parquet
