@@ -49,8 +49,8 @@ class Experiment:
     """
 
     dataset: Benchmark
-    methods: Sequence[Method | Row]
     student: MakeStudent | None = None
+    methods: Sequence[Method | Row]
     text_encoder: TextEncoder | None = None
     base_training: BaseTraining = field(default_factory=BaseTraining)
     teacher: ClipTeacher | None = None

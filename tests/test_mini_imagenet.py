@@ -12,6 +12,7 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import mini_parquet, published
 from syntrans_l2l.datasets.base import SPLITS, FewShotData, Split
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
+from syntrans_l2l.tasks import semantic_tasksets
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 CLASSES = published.classes("mini_imagenet")
@@ -54,6 +55,18 @@ def test_learn2learn_reads_the_same_from_these_files(tmp_path: Path) -> None:
         assert wnids[label] == data.validation.class_keys[data.validation.labels[row]]
 
 
+def test_tasks_hold_images_from_0_to_1(tmp_path: Path) -> None:
+    """learn2learn's own lee2019 takes pixels from 0 to 255 for these, and inverts colours."""
+    write_mini(tmp_path, 2)
+    tasksets = semantic_tasksets("mini_imagenet", test_samples=2, root=tmp_path)
+    task = tasksets.test.sample()
+    assert task.class_ids is not None
+    data = MiniImagenet().load(tmp_path, Cache(tmp_path / "syntrans_cache"))
+    for image, class_id in zip(task[0], task.class_ids[task[1]].tolist(), strict=True):
+        originals = data.test.images[data.test.labels == class_id] / 255.0
+        assert any(torch.equal(image, original) for original in originals)
+
+
 def test_a_second_load_reads_no_pickle(tmp_path: Path) -> None:
     write_mini(tmp_path, 1)
     first = MiniImagenet().load(tmp_path, Cache(tmp_path / "cache"))
@@ -82,7 +95,7 @@ def test_what_is_not_miniimagenet_is_refused(tmp_path: Path) -> None:
     content = pickle.loads(test.read_bytes())
     dump(test, {**content, "image_data": content["image_data"].astype(np.float32)})
     with pytest.raises(ValueError, match=r"test\.pkl: image_data must be uint8 \[n, 84, 84, 3\]"):
-        MiniImagenet().class_counts(tmp_path)
+        MiniImagenet().load(tmp_path, Cache(tmp_path / "cache"))
     dump(test, {**content, "class_dict": {**content["class_dict"], "n01981276": [0]}})
     with pytest.raises(ValueError, match=r"test\.pkl: class_dict does not give each image one"):
         MiniImagenet().class_counts(tmp_path)
@@ -113,7 +126,7 @@ def test_parquet_labels_get_the_names_that_their_images_show(
 
 def test_larger_parquet_images_are_resized(tmp_path: Path) -> None:
     write_parquet(tmp_path, 1, (120, 180), {split: range(len(CLASSES[split])) for split in SPLITS})
-    [image, *_] = mini_parquet.images(tmp_path / "mini_imagenet", "test", 84)
+    [image, *_] = mini_parquet.images(tmp_path, "test", 84)
     assert image.shape == (3, 84, 84) and image.dtype == torch.uint8
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import cifar100, fc100_pickles
 from syntrans_l2l.datasets.base import FewShotData
+from syntrans_l2l.datasets.sources import how_to_get
 from syntrans_l2l.progress import Progress, silent
 
 _TRAIN = """
@@ -44,7 +45,7 @@ class Fc100:
         if missing:
             raise FileNotFoundError(
                 f"FC100 needs all 100 classes of CIFAR-100; {len(missing)} are missing below "
-                f"{root / 'cifarfs'} ({', '.join(missing[:3])}, ...): {cifar100.HOW_TO_GET}"
+                f"{root / 'cifarfs'} ({', '.join(missing[:3])}, ...); {how_to_get(self.name)}"
             )
         return {split: {name: counts[name] for name in names} for split, names in CLASSES.items()}
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache, Tensors
+from syntrans_l2l.cache import Cache, Tensors, digest
 from syntrans_l2l.datasets.base import SPLITS, FewShotData, Split
 from syntrans_l2l.progress import Progress
 
@@ -66,7 +66,7 @@ def load_images(
         "images": name,
         "size": size,
         "classes": [list(class_keys[split]) for split in SPLITS],
-        "files": [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files],
+        "files": digest({"files": [_state(file) for file in files]}),
     }
 
     def make(tensors: Tensors) -> None:
@@ -124,6 +124,11 @@ def from_folders(
         cache=cache,
         progress=progress,
     )
+
+
+def _state(file: Path) -> list[object]:
+    state = file.stat()
+    return [file.name, state.st_size, state.st_mtime_ns]
 
 
 def image_files(folder: Path) -> list[Path]:

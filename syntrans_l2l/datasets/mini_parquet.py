@@ -15,37 +15,37 @@ Scores = Callable[[Tensor, Sequence[str]], Tensor]
 _VOTERS = 20  # images of a class that say which one it is
 
 
-def files(folder: Path, split: str) -> list[Path]:
+def files(root: Path, split: str) -> list[Path]:
     """The split's parquet files in order, as the hub names them."""
-    return sorted((folder / "data").glob(f"{split}-*.parquet"))
+    return sorted((root / "mini_imagenet" / "data").glob(f"{split}-*.parquet"))
 
 
-def counts(folder: Path, split: str, classes: int) -> list[int]:
-    """Images of each label, without reading an image.
+def counts(root: Path, split: str, wnids: Sequence[str]) -> list[int]:
+    """Images of each label, without reading an image; which label is which class is open yet.
 
     Raises:
         ValueError: another number of labels than of published classes.
     """
-    numbers: list[int] = torch.unique(_numbers(folder, split), return_counts=True)[1].tolist()
-    if len(numbers) != classes:
+    numbers: list[int] = torch.unique(_numbers(root, split), return_counts=True)[1].tolist()
+    if len(numbers) != len(wnids):
         raise ValueError(
-            f"{folder}/data/{split}-*.parquet hold {len(numbers)} classes, the published split "
-            f"has {classes}; the data set is GATE-engine/mini_imagenet, not timm/mini-imagenet"
+            f"{files(root, split)[0]} and its like hold {len(numbers)} classes, the published "
+            f"split has {len(wnids)}; the data set is GATE-engine/mini_imagenet, not timm/mini-imagenet"
         )
     return numbers
 
 
-def images(folder: Path, split: str, size: int) -> Iterator[Tensor]:
+def images(root: Path, split: str, size: int) -> Iterator[Tensor]:
     """Decoded images [3, size, size] uint8, in the order of the files."""
-    for file in files(folder, split):
+    for file in files(root, split):
         for batch in _pyarrow().ParquetFile(file).iter_batches(256, columns=["image"]):
             for image in batch.column(0).to_pylist():
                 yield decode(image["bytes"], size)
 
 
-def labels(folder: Path, split: str, decoded: Tensor, wnids: Sequence[str]) -> Tensor:
+def labels(root: Path, split: str, decoded: Tensor, wnids: Sequence[str]) -> Tensor:
     """The place in `wnids` of every image's class, [n] int64."""
-    numbers = torch.unique(_numbers(folder, split), return_inverse=True)[1]
+    numbers = torch.unique(_numbers(root, split), return_inverse=True)[1]
     named = wnids_of_labels(decoded, numbers, wnids, imagenet_scores)
     return torch.tensor([wnids.index(wnid) for wnid in named])[numbers]
 
@@ -105,10 +105,10 @@ def imagenet_scores(pixels: Tensor, wnids: Sequence[str]) -> Tensor:
     return torch.as_tensor(logits).log_softmax(-1)
 
 
-def _numbers(folder: Path, split: str) -> Tensor:
+def _numbers(root: Path, split: str) -> Tensor:
     columns = [
         torch.from_numpy(_pyarrow().read_table(file, columns=["label"])["label"].to_numpy().copy())
-        for file in files(folder, split)
+        for file in files(root, split)
     ]
     return torch.cat(columns)
 

@@ -111,7 +111,7 @@ class Hub:
                 allow_patterns=self.pattern,
                 local_dir=root / self.place,
             )
-        except Exception as error:
+        except Exception as error:  # of the hub's client, its HTTP library, or the disk
             reason = " ".join(str(error).split())[:200]
             raise DownloadError(f"{self.title} cannot be had ({reason})") from error
 
