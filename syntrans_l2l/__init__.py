@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from syntrans_l2l.datasets import FewShotData as FewShotData
     from syntrans_l2l.datasets import Split as Split
     from syntrans_l2l.datasets import benchmark as benchmark
+    from syntrans_l2l.datasets.features import FeatureBenchmark as FeatureBenchmark
+    from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark as ImageFolderBenchmark
     from syntrans_l2l.finished import finished_algorithm as finished_algorithm
     from syntrans_l2l.methods.maml import Maml as Maml
     from syntrans_l2l.methods.protonet import ProtoNet as ProtoNet
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from syntrans_l2l.tasks import semantic_tasksets as semantic_tasksets
 
 _HOMES = {
+    "FeatureBenchmark": "datasets.features",
     "FewShotData": "datasets",
+    "ImageFolderBenchmark": "datasets.image_folder",
     "Maml": "methods.maml",
     "OpenClipText": "semantics.text_encoder",
     "ProtoNet": "methods.protonet",

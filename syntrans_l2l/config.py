@@ -1,13 +1,21 @@
 """The names that configuration files may use. The only file of the library that imports gin."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import gin
+from syntrans_l2l.datasets.base import Benchmark
 from syntrans_l2l.datasets.cifar_fs import CifarFs
+from syntrans_l2l.datasets.cub import Cub
 from syntrans_l2l.datasets.fc100 import Fc100
+from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.datasets.generated import Generated
+from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
+from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
+from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
 from syntrans_l2l.experiment import Experiment
 from syntrans_l2l.methods.am3 import Am3
 from syntrans_l2l.methods.anil import Anil
@@ -25,6 +33,7 @@ from syntrans_l2l.methods.task_training import TaskTraining
 from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
+from syntrans_l2l.published_student import learn2learn_resnet12
 from syntrans_l2l.semantics.demo_describer import DemoDescriber
 from syntrans_l2l.semantics.refine import ClipRefiner
 from syntrans_l2l.semantics.synmine import SynMine
@@ -56,16 +65,20 @@ for _configurable in (
     CifarFs,
     ClipRefiner,
     ClipTeacher,
+    Cub,
     DemoDescriber,
     Distillation,
     Experiment,
     Fc100,
+    FeatureBenchmark,
     Generated,
+    ImageFolderBenchmark,
     Ktn,
     Maml,
     MetaOptNet,
     MetaSgd,
     MetaTraining,
+    MiniImagenet,
     OpenClipText,
     ProtoNet,
     Row,
@@ -74,10 +87,12 @@ for _configurable in (
     SynMine,
     SynTransSettings,
     TaskTraining,
+    TieredImagenet,
     TipAdapter,
     ZeroShot,
     class_vectors,
     cnn4,
+    learn2learn_resnet12,
     resnet12,
     timm_encoder,
 ):
@@ -98,6 +113,23 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
         FileNotFoundError: the file, one that it includes, or one that it names is missing.
         ValueError: an unknown name, a missing binding or a value that does not fit.
     """
+    with _parsed(file, bindings):
+        experiment: Experiment = gin.get_configurable(Experiment)()
+        if experiment.student is not None:
+            experiment.student()
+    return experiment
+
+
+def load_dataset(file: Path, bindings: list[str]) -> Benchmark:
+    """The data set that a gin file binds, of an experiment or by itself; raises as above."""
+    with _parsed(file, bindings):
+        dataset: Benchmark = gin.query_parameter("Experiment.dataset").scoped_configurable_fn()
+    return dataset
+
+
+@contextmanager
+def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
+    """Parse `file`, and turn what goes wrong within into one line that names it."""
     if not file.is_file():
         raise FileNotFoundError(f"no configuration file {file}")
     gin.clear_config()
@@ -106,15 +138,13 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
     logging.getLogger().addFilter(_not_gins_search)
     try:
         gin.parse_config_files_and_bindings([str(file)], bindings)
-        experiment: Experiment = gin.get_configurable(Experiment)()
-        experiment.student()
+        yield
     except (SyntaxError, TypeError, ValueError, RuntimeError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise ValueError(f"{file}: {_one_line(error)}") from error
     finally:
         logging.getLogger().removeFilter(_not_gins_search)
-    return experiment
 
 
 def operative_config() -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from syntrans_l2l.cache import Cache, digest
 from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
+from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.evaluation.episodes import Episodes, cached_episodes
 from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
@@ -32,7 +33,7 @@ class Experiment:
 
     Args:
         dataset: where images come from.
-        student: makes the encoder.
+        student: makes the encoder; None where the data set holds features.
         methods: the rows, each evaluated on the same episodes; a plain method is a row on the
             student after base training.
         text_encoder: makes class vectors; None where no method uses text.
@@ -50,7 +51,7 @@ class Experiment:
     """
 
     dataset: Benchmark
-    student: MakeStudent
+    student: MakeStudent | None = None
     methods: Sequence[Method | Row]
     text_encoder: TextEncoder | None = None
     base_training: BaseTraining = field(default_factory=BaseTraining)
@@ -88,12 +89,27 @@ class Experiment:
                 f"Experiment.comparisons names {sorted(unknown)}, which are no rows; rows: {names}"
             )
         counts = self.dataset.class_counts(root)
-        for split in SPLITS:
+        self._check_what_there_is(has_base_classes=bool(counts["train"]))
+        for split in SPLITS if counts["train"] else SPLITS[1:]:
             for shots in self.shots:
                 check_episode_size(counts[split], ways=self.ways, shots=shots, queries=self.queries)
         classes = [name for split in SPLITS for name in counts[split]]
         for row in self.rows:
             row.check(classes, self.text_encoder, self.teacher, self.distillation)
+
+    def _check_what_there_is(self, *, has_base_classes: bool) -> None:
+        """Raise ValueError where rows need images or base classes that the data set lacks."""
+        features_only = isinstance(self.dataset, FeatureBenchmark)
+        if self.student is None and not features_only:
+            raise ValueError("bind Experiment.student: this data set holds images, not features")
+        for row in self.rows:
+            if features_only and (row.encoder != "base" or not row.method.uses_student):
+                raise ValueError(f"{row.title} needs images, and features have none: drop the row")
+            if not has_base_classes and row.method.uses_base_classes:
+                raise ValueError(
+                    f"{row.title} needs base classes, and {self.dataset.name} has none: add "
+                    "classes whose split is train, or drop the row"
+                )
 
     def prepare(
         self, *, root: Path, cache: Cache, device: torch.device, progress: Progress = silent
@@ -149,11 +165,7 @@ class Experiment:
         """What the row's method works with."""
         encoded = Encoded({}, "", "learn2learn CNN4")
         if row.method.uses_student:
-            encoded = {
-                "base": lambda: preparation.base,
-                "distilled": lambda: preparation.distilled,
-                "teacher": lambda: preparation.teacher_features,
-            }[row.encoder]()
+            encoded = preparation.encoded(row.encoder)
         encoder = row.text_encoder or self.text_encoder
         uses_text = row.method.uses_text and encoder is not None
         return Arena(

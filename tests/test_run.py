@@ -47,10 +47,15 @@ METHODS = (
 )
 
 
-def command(
-    root: Path, out: Path, *bindings: str, file: Path | str = "syntrans_cifarfs_cpu.gin"
+def command_line(
+    root: Path,
+    out: Path,
+    *bindings: str,
+    file: Path | str = "syntrans_cifarfs_cpu.gin",
+    command: str = "run",
 ) -> tuple[list[str], dict[str, str]]:
     arguments = [sys.executable, str(REPOSITORY / "benchmarks" / "run.py")]
+    arguments += [] if command == "run" else [command]
     arguments += ["--gin", str(REPOSITORY / "gin" / file), "--out", str(out)]
     for binding in bindings:
         arguments += ["--set", binding]
@@ -60,9 +65,13 @@ def command(
 
 
 def run(
-    root: Path, out: Path, *bindings: str, file: Path | str = "syntrans_cifarfs_cpu.gin"
+    root: Path,
+    out: Path,
+    *bindings: str,
+    file: Path | str = "syntrans_cifarfs_cpu.gin",
+    command: str = "run",
 ) -> subprocess.CompletedProcess[str]:
-    arguments, environment = command(root, out, *bindings, file=file)
+    arguments, environment = command_line(root, out, *bindings, file=file, command=command)
     return subprocess.run(arguments, env=environment, capture_output=True, text=True)
 
 
@@ -123,7 +132,7 @@ def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(
     """Another process, another cache, killed after its first record: the same accuracies."""
     root, out, bindings, _ = finished
     shutil.copytree(root / "cifarfs" / "cifar100", tmp_path / "cifarfs" / "cifar100")
-    arguments, environment = command(tmp_path, tmp_path / "out", *bindings)
+    arguments, environment = command_line(tmp_path, tmp_path / "out", *bindings)
     process = subprocess.Popen(
         arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
