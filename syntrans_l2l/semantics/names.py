@@ -1,0 +1,61 @@
+"""How a class is called in a sentence, and which of a word's senses it has."""
+
+import re
+from functools import cache
+from typing import Any, cast
+
+_WNID = re.compile(r"n\d{8}")
+_NUMBER = re.compile(r"^\d+\.")  # CUB's folders: "012.Yellow_headed_Blackbird"
+
+
+def readable(class_name: str) -> str:
+    """The name as a text encoder should read it.
+
+    Underscores of folder names become spaces, CUB's numbers go, and a WordNet id becomes its
+    first synonym.
+
+    Raises:
+        ValueError: a WordNet id that ImageNet does not have.
+    """
+    if _WNID.fullmatch(class_name):
+        return synonyms(class_name)[0]
+    return _NUMBER.sub("", class_name).replace("_", " ").strip()
+
+
+def sense(class_name: str) -> str:
+    """The gloss of a WordNet id; empty for any other name."""
+    return gloss(class_name) if _WNID.fullmatch(class_name) else ""
+
+
+def synonyms(wnid: str) -> list[str]:
+    """The lemmas of a WordNet id.
+
+    Raises:
+        ValueError: a WordNet id that ImageNet does not have.
+    """
+    return _description(wnid, detailed=False).split(", ")
+
+
+def gloss(wnid: str) -> str:
+    """The definition of a WordNet id.
+
+    Raises:
+        ValueError: a WordNet id that ImageNet does not have.
+    """
+    return _description(wnid, detailed=True).removeprefix(_description(wnid, detailed=False))[2:]
+
+
+def _description(wnid: str, *, detailed: bool) -> str:
+    try:
+        return str(_imagenet().label_name_to_description(wnid, detailed=detailed))
+    except KeyError:
+        raise ValueError(
+            f"WordNet id {wnid!r} is none of ImageNet's; ids look like n02110341"
+        ) from None
+
+
+@cache
+def _imagenet() -> Any:
+    from timm.data import ImageNetInfo
+
+    return cast(Any, ImageNetInfo("imagenet-1k"))
