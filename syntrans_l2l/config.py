@@ -1,6 +1,7 @@
 """The names that configuration files may use. The only file of the library that imports gin."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,9 +15,17 @@ from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.row import Row
 from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
 from syntrans_l2l.methods.zero_shot import ZeroShot
+from syntrans_l2l.mining import Mining
 from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
+from syntrans_l2l.semantics.bank_file import BankFile
+from syntrans_l2l.semantics.chat_api import ChatApi
+from syntrans_l2l.semantics.collaboration import Collaboration
 from syntrans_l2l.semantics.demo_describer import DemoDescriber
-from syntrans_l2l.semantics.refine import ClipRefiner
+from syntrans_l2l.semantics.image_text_model import ImageTextModel
+from syntrans_l2l.semantics.language_model import CausalModel
+from syntrans_l2l.semantics.model_describer import ModelDescriber
+from syntrans_l2l.semantics.observe import Observer
+from syntrans_l2l.semantics.refine import TowerRefiner
 from syntrans_l2l.semantics.synmine import SynMine
 from syntrans_l2l.semantics.text_encoder import (
     OpenClipText,
@@ -24,6 +33,10 @@ from syntrans_l2l.semantics.text_encoder import (
     TextEncoder,
     VectorFile,
 )
+from syntrans_l2l.semantics.text_tower import SentenceTower
+from syntrans_l2l.semantics.visual import VisualJudge
+from syntrans_l2l.semantics.wordnet import WordNet
+from syntrans_l2l.semantics.written import Shipped, Written
 from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.bridge import BridgeTraining
@@ -34,29 +47,44 @@ T = TypeVar("T")
 
 
 def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
-    """The file `vectors` where one is named, else the sentence encoder."""
-    return VectorFile(vectors) if vectors else SentenceEncoder(sentence_encoder)
+    """The file `vectors` where one is named, a bank if it is JSON, else the sentence encoder."""
+    if not vectors:
+        return SentenceEncoder(sentence_encoder)
+    return BankFile(vectors) if vectors.endswith(".json") else VectorFile(vectors)
 
 
 for _configurable in (
     BaseTraining,
     BridgeTraining,
+    CausalModel,
+    ChatApi,
     CifarFs,
-    ClipRefiner,
     ClipTeacher,
+    Collaboration,
     DemoDescriber,
     Distillation,
     Experiment,
     Fc100,
     Generated,
+    ImageTextModel,
     Maml,
     MetaTraining,
+    Mining,
+    ModelDescriber,
+    Observer,
     OpenClipText,
     ProtoNet,
     Row,
+    SentenceEncoder,
+    SentenceTower,
+    Shipped,
     SynMine,
     SynTrans,
     SynTransSettings,
+    TowerRefiner,
+    VisualJudge,
+    WordNet,
+    Written,
     ZeroShot,
     class_vectors,
     cnn4,
@@ -78,6 +106,26 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
         FileNotFoundError: the file, one that it includes, or one that it names is missing.
         ValueError: an unknown name, a missing binding or a value that does not fit.
     """
+
+    def build() -> Experiment:
+        experiment: Experiment = gin.get_configurable(Experiment)()
+        experiment.student()
+        return experiment
+
+    return _load(file, bindings, build)
+
+
+def load_mining(file: Path, bindings: list[str]) -> Mining:
+    """The mining that a gin file describes; arguments and errors as for `load_experiment`."""
+
+    def build() -> Mining:
+        mining: Mining = gin.get_configurable(Mining)()
+        return mining
+
+    return _load(file, bindings, build)
+
+
+def _load(file: Path, bindings: list[str], build: Callable[[], T]) -> T:
     if not file.is_file():
         raise FileNotFoundError(f"no configuration file {file}")
     gin.clear_config()
@@ -86,15 +134,13 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
     logging.getLogger().addFilter(_not_gins_search)
     try:
         gin.parse_config_files_and_bindings([str(file)], bindings)
-        experiment: Experiment = gin.get_configurable(Experiment)()
-        experiment.student()
+        return build()
     except (SyntaxError, TypeError, ValueError, RuntimeError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise ValueError(f"{file}: {_one_line(error)}") from error
     finally:
         logging.getLogger().removeFilter(_not_gins_search)
-    return experiment
 
 
 def operative_config() -> str:

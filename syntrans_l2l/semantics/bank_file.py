@@ -133,9 +133,7 @@ _PARTS = ("source", "dataset", "observed", "made_by", "classes", "prompts")
 
 def _text(bank: MinedBank) -> dict[str, object]:
     """What people read, as JSON will give it back."""
-    classes: dict[str, list[dict[str, object]]] = {
-        name: [] for name in bank.vectors.class_names
-    }
+    classes: dict[str, list[dict[str, object]]] = {name: [] for name in bank.vectors.class_names}
     for descriptor in bank.descriptors:
         entry = asdict(descriptor)
         del entry["class_name"]

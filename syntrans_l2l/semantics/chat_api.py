@@ -97,12 +97,12 @@ class ChatApi:
         finally:
             pool.shutdown(cancel_futures=True)
         if failed:
-            prompt, error = next(iter(failed.items()))
+            prompt, first = next(iter(failed.items()))
             raise ConnectionError(
                 f"{self.source}: no answer to {len(failed)} of {len(prompts)} prompts "
-                f"({type(error).__name__}: {' '.join(str(error).split())[:120]}, to "
-                f"{prompt[-60:]!r}); start again to ask these alone"
-            ) from error
+                f"({type(first).__name__}: {' '.join(str(first).split())[:120]}, to "
+                f"{prompt[:60]!r}); start again to ask these alone"
+            ) from first
 
     def _ask(self, prompt: str) -> str:
         completion: Any = self._client.chat.completions.create(

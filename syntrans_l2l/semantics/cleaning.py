@@ -29,7 +29,7 @@ _MARKS = re.compile(r"[*_`#|]+")
 _SENTENCE = re.compile(r"(?<=[.;!?])\s+|;\s*")
 _HAS = re.compile(r"^(?:it|they|which|that|this)\s+(?:usually\s+|often\s+)?(?:has|have)\s+", re.I)
 _WORD = re.compile(r"\w+")
-_ARTICLES = frozenset("a an the of photo picture image with".split())
+_ARTICLES = frozenset(("a", "an", "the", "of", "photo", "picture", "image", "with"))
 
 
 def clean(answer: str, class_name: str) -> list[tuple[str, str]]:

@@ -29,9 +29,7 @@ class Collaboration:
     def key(self) -> dict[str, object]:
         return {"collaboration": [describer.key() for describer in self.describers]}
 
-    def describe(
-        self, class_names: Sequence[str], progress: Progress = silent
-    ) -> list[Descriptor]:
+    def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         found: dict[tuple[str, str], Descriptor] = {}
         for describer in self.describers:
             own: set[tuple[str, str]] = set()

@@ -48,9 +48,7 @@ class DemoDescriber:
     def key(self) -> dict[str, object]:
         return {"describer": self.source, **vars(self)}
 
-    def describe(
-        self, class_names: Sequence[str], progress: Progress = silent
-    ) -> list[Descriptor]:
+    def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         known = {concept.name: concept for split in class_concepts().values() for concept in split}
         missing = [name for name in class_names if name not in known]
         if missing:

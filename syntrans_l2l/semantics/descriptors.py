@@ -48,9 +48,7 @@ class Describer(Protocol):
         """All that determines the phrases, for the cache."""
         ...
 
-    def describe(
-        self, class_names: Sequence[str], progress: Progress = silent
-    ) -> list[Descriptor]:
+    def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         """At least one descriptor a class, in the order of `class_names`.
 
         Raises:

@@ -118,9 +118,7 @@ class CausalModel:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                self.pretrained.location, padding_side="left"
-            )
+            tokenizer = AutoTokenizer.from_pretrained(self.pretrained.location, padding_side="left")
             model = AutoModelForCausalLM.from_pretrained(self.pretrained.location)
         except (OSError, ValueError) as error:
             raise FileNotFoundError(

@@ -49,9 +49,7 @@ class ModelDescriber:
         settings = {"instruction": INSTRUCTION, "count": self.count, "senses": self.senses}
         return {"describer": self.model.key(), **settings}
 
-    def describe(
-        self, class_names: Sequence[str], progress: Progress = silent
-    ) -> list[Descriptor]:
+    def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         prompts = {name: self._prompt(name) for name in class_names}
         names = {prompt: name for name, prompt in prompts.items()}
         answers = asked(

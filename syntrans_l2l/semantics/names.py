@@ -56,6 +56,6 @@ def _description(wnid: str, *, detailed: bool) -> str:
 
 @cache
 def _imagenet() -> Any:
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
     return cast(Any, ImageNetInfo("imagenet-1k"))

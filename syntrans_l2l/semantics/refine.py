@@ -55,7 +55,11 @@ class TowerRefiner:
 
     def key(self) -> dict[str, object]:
         settings = {"keep": self.keep, "duplicate": self.duplicate}
-        return {"refiner": self.tower.digest, **settings, **(self.judge.key() if self.judge else {})}
+        return {
+            "refiner": self.tower.digest,
+            **settings,
+            **(self.judge.key() if self.judge else {}),
+        }
 
     def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
         names = list(dict.fromkeys(descriptor.class_name for descriptor in descriptors))

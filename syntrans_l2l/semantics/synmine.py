@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.collaboration import Collaboration
 from syntrans_l2l.semantics.descriptors import Describer, Descriptor, Refiner, prompt
 from syntrans_l2l.semantics.text_tower import TextTower
 
@@ -54,9 +55,12 @@ class SynMine:
         weights = {"temperature": self.temperature}
         return {"synmine": self.tower.digest, **self.describer.key(), **refiner, **weights}
 
-    def mine(
-        self, class_names: Sequence[str], progress: Progress = silent
-    ) -> list[Descriptor]:
+    def joined_by(self, describer: Describer) -> "SynMine":
+        """The same with another describer beside its own."""
+        both = Collaboration([self.describer, describer])
+        return SynMine(self.tower, both, self.refiner, temperature=self.temperature)
+
+    def mine(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         """All descriptors, dropped ones included.
 
         Raises:

@@ -8,8 +8,7 @@ from syntrans_l2l.semantics.language_model import LanguageModel, asked
 
 # a phrase with one of these speaks of sounds, smells, habits, history, worth, or of nothing;
 # words that also describe a picture ("bark", "symbol", "venomous snake") are left out
-NON_VISUAL = frozenset(
-    """
+_WORDS = """
     barking call calls chirp chirping chirps hum humming melody noise noises noisy odor odour
     roar roaring scent smell smells sound sounds squeak squeaks taste tastes tasty delicious
     century centuries culture cultural famous historic historical history invented origin
@@ -18,8 +17,8 @@ NON_VISUAL = frozenset(
     loyal migrates migratory personality sociable temperament
     affordable cheap cost costs expensive price valuable
     appealing beautiful interesting lovely recognisable recognise recognizable recognize
-    """.split()
-)
+"""
+NON_VISUAL = frozenset(_WORDS.split())
 
 QUESTION = (
     "Can the following be SEEN in a single still photograph of a {name}: {phrase}? "
@@ -40,12 +39,12 @@ class VisualJudge:
 
     Args:
         model: who is asked.
-        journal: where answers are kept, so that nothing is asked twice.
+        journal: the folder where answers are kept, so that nothing is asked twice.
     """
 
-    def __init__(self, model: LanguageModel, journal: Journal) -> None:
+    def __init__(self, model: LanguageModel, *, journal: str = "results/answers") -> None:
         self.model = model
-        self.journal = journal
+        self.journal = Journal(journal)
         self.source = f"judged by {model.source}"
 
     def key(self) -> dict[str, object]:
@@ -54,5 +53,5 @@ class VisualJudge:
     def visible(self, phrases: Sequence[tuple[str, str]]) -> list[bool]:
         """Whether each phrase, given as (readable name, phrase), can be seen."""
         questions = [QUESTION.format(name=name, phrase=phrase) for name, phrase in phrases]
-        answers = dict(asked(self.model, questions, self.journal))
+        answers = asked(self.model, questions, self.journal)
         return [not answers[question].strip().lower().startswith("no") for question in questions]

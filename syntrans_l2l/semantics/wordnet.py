@@ -23,9 +23,7 @@ class WordNet:
     def key(self) -> dict[str, object]:
         return {"describer": self.source}
 
-    def describe(
-        self, class_names: Sequence[str], progress: Progress = silent
-    ) -> list[Descriptor]:
+    def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         unknown, found = [], []
         for wnid in class_names:
             try:

@@ -51,9 +51,7 @@ class Written:
         text = json.dumps(dict(self.phrases), sort_keys=True)
         return {"written": hashlib.sha256(text.encode()).hexdigest(), "by": self.source}
 
-    def describe(
-        self, class_names: Sequence[str], progress: Progress = silent
-    ) -> list[Descriptor]:
+    def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         found = {name: self._names.get(_plain(name)) for name in class_names}
         missing = [name for name, key in found.items() if key is None]
         if missing:
@@ -62,9 +60,7 @@ class Written:
                 f"{', '.join(missing[:8])}; add them under exactly these names"
             )
         return [
-            Descriptor(
-                class_name=name, phrase=phrase, written_by=self.source, prompt=self.prompt
-            )
+            Descriptor(class_name=name, phrase=phrase, written_by=self.source, prompt=self.prompt)
             for name, key in found.items()
             for phrase in self.phrases[str(key)]
         ]
