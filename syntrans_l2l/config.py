@@ -24,6 +24,7 @@ from syntrans_l2l.semantics.demo_describer import DemoDescriber
 from syntrans_l2l.semantics.image_text_model import ImageTextModel
 from syntrans_l2l.semantics.language_model import CausalModel
 from syntrans_l2l.semantics.model_describer import ModelDescriber
+from syntrans_l2l.semantics.names import wordnet_senses
 from syntrans_l2l.semantics.observe import Observer
 from syntrans_l2l.semantics.refine import TowerRefiner
 from syntrans_l2l.semantics.synmine import SynMine
@@ -90,6 +91,7 @@ for _configurable in (
     cnn4,
     resnet12,
     timm_encoder,
+    wordnet_senses,
 ):
     # registering, unlike decorating, leaves direct calls free of global configuration
     gin.external_configurable(_configurable, module="syntrans")

@@ -151,4 +151,4 @@ def test_a_class_left_without_phrases_is_named(tower: SentenceTower) -> None:
             ]
 
     with pytest.raises(ValueError, match="no descriptor for crab"):
-        SynMine(tower, Vague(), TowerRefiner(tower)).mine(["bed", "crab"])  # type: ignore[arg-type]
+        SynMine(tower, Vague(), TowerRefiner(tower)).mine(["bed", "crab"])

@@ -212,6 +212,7 @@ def test_killed_half_way_and_started_again(stub: Stub, tmp_path: Path) -> None:
     encoder = str(tiny_models.sentence_encoder(tmp_path / "encoder"))
 
     def command(out: str) -> list[str]:
+        """As a user would type it."""
         bindings = [
             f"CHAT_URL = {stub.url!r}",
             "ChatApi.key_variable = ''",

@@ -6,7 +6,7 @@ import pytest
 import tiny_models
 
 from syntrans_l2l.semantics.collaboration import Collaboration
-from syntrans_l2l.semantics.descriptors import Descriptor
+from syntrans_l2l.semantics.descriptors import Describer, Descriptor
 from syntrans_l2l.semantics.journal import Journal
 from syntrans_l2l.semantics.language_model import CausalModel, asked
 from syntrans_l2l.semantics.model_describer import ModelDescriber
@@ -136,7 +136,7 @@ def test_several_describers_and_one_judge(tmp_path: Path) -> None:
     )
     hand = Written(tmp_path / "hand.json")
     model = Scripted({"SEEN": "No.", "List": "- a red tail\n- a round wing"})
-    describers = [hand, ModelDescriber(model, journal=str(tmp_path / "answers"))]
+    describers: list[Describer] = [hand, ModelDescriber(model, journal=str(tmp_path / "answers"))]
     found = Collaboration(describers).describe(["crab"])
     assert [(d.phrase, d.agreement) for d in found] == [
         ("A red tail.", 2),
@@ -181,5 +181,5 @@ def test_a_rejected_phrase_does_not_count_as_agreement(tmp_path: Path) -> None:
             ]
 
     for order in ((True, False), (False, True)):
-        found = Collaboration([Fixed(kept) for kept in order]).describe(["crab"])  # type: ignore[misc]
+        found = Collaboration([Fixed(kept) for kept in order]).describe(["crab"])
         assert [(d.kept, d.agreement) for d in found] == [(True, 1)]

@@ -6,7 +6,7 @@ import pytest
 from conftest import REPOSITORY
 
 from syntrans_l2l.datasets.fc100 import CLASSES
-from syntrans_l2l.semantics.names import gloss, readable, sense, synonyms
+from syntrans_l2l.semantics.names import gloss, readable, sense, synonyms, wordnet_senses
 from syntrans_l2l.semantics.wordnet import WordNet
 from syntrans_l2l.semantics.written import SHIPPED, Shipped, Written
 
@@ -34,6 +34,16 @@ def test_wordnet_describes_or_lists() -> None:
     assert {d.written_by for d in found} == {"WordNet"}
     with pytest.raises(ValueError, match=r"not 2 of 3 classes: maple_tree, n99999999"):
         WordNet().describe(["maple_tree", "n02110341", "n99999999"])
+
+
+def test_a_class_is_called_by_its_id_or_by_its_first_synonym() -> None:
+    by_word = WordNet().describe(["dalmatian", "house finch"])
+    by_id = WordNet().describe(["n02110341", "n01532829"])
+    assert [d.phrase for d in by_word] == [d.phrase for d in by_id]
+    assert wordnet_senses()["dalmatian"] == gloss("n02110341")
+    assert "crane" not in wordnet_senses() and len(wordnet_senses()) == 996
+    with pytest.raises(ValueError, match="not 1 of 1 classes: crane"):
+        WordNet().describe(["crane"])
 
 
 def published(name: str) -> list[str]:

@@ -28,7 +28,8 @@ class ModelDescriber:
         model: who is asked.
         journal: the folder where answers are kept, so that nothing is asked twice.
         count: phrases to ask for.
-        senses: which sense a class's name has ("ray": "a flat fish"); WordNet ids carry theirs.
+        senses: which sense a class's name has ("ray": "a flat fish"), or `wordnet_senses()`;
+            WordNet ids carry theirs.
     """
 
     def __init__(

@@ -27,6 +27,29 @@ def sense(class_name: str) -> str:
     return gloss(class_name) if _WNID.fullmatch(class_name) else ""
 
 
+def wordnet_senses() -> dict[str, str]:
+    """Glosses by first synonym, for data sets that call ImageNet's classes so.
+
+    The two synonyms that several classes share, crane and maillot, are left out.
+    """
+    return {word: gloss(wnid) for word, wnid in _by_first_synonym().items()}
+
+
+def wordnet_id(class_name: str) -> str:
+    """The id of a class that is called by its id or by its first synonym.
+
+    Raises:
+        ValueError: ImageNet has no such class, or several.
+    """
+    if _WNID.fullmatch(class_name):
+        synonyms(class_name)
+        return class_name
+    word = readable(class_name)
+    if word not in _by_first_synonym():
+        raise ValueError(f"{class_name!r} names none or several of ImageNet's classes")
+    return _by_first_synonym()[word]
+
+
 def synonyms(wnid: str) -> list[str]:
     """The lemmas of a WordNet id.
 
@@ -52,6 +75,15 @@ def _description(wnid: str, *, detailed: bool) -> str:
         raise ValueError(
             f"WordNet id {wnid!r} is none of ImageNet's; ids look like n02110341"
         ) from None
+
+
+@cache
+def _by_first_synonym() -> dict[str, str]:
+    """Ids by their first synonym, where it is one id's alone."""
+    found: dict[str, list[str]] = {}
+    for wnid in _imagenet().label_names():
+        found.setdefault(synonyms(wnid)[0], []).append(wnid)
+    return {word: wnids[0] for word, wnids in found.items() if len(wnids) == 1}
 
 
 @cache
