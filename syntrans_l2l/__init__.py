@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from syntrans_l2l.methods.syntrans import SynTrans as SynTrans
     from syntrans_l2l.methods.syntrans import SynTransSettings as SynTransSettings
     from syntrans_l2l.semantics.bank import SemanticBank as SemanticBank
+    from syntrans_l2l.semantics.bank_file import BankFile as BankFile
+    from syntrans_l2l.semantics.synmine import SynMine as SynMine
     from syntrans_l2l.semantics.text_encoder import OpenClipText as OpenClipText
     from syntrans_l2l.semantics.text_encoder import SentenceEncoder as SentenceEncoder
     from syntrans_l2l.semantics.text_encoder import TextEncoder as TextEncoder
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.tasks import semantic_tasksets as semantic_tasksets
 
 _HOMES = {
+    "BankFile": "semantics.bank_file",
     "FewShotData": "datasets",
     "Maml": "methods.maml",
     "OpenClipText": "semantics.text_encoder",
@@ -34,6 +37,7 @@ _HOMES = {
     "SemanticTaskset": "tasks",
     "SentenceEncoder": "semantics.text_encoder",
     "Split": "datasets",
+    "SynMine": "semantics.synmine",
     "SynTrans": "methods.syntrans",
     "SynTransSettings": "methods.syntrans",
     "Task": "tasks",

@@ -21,6 +21,8 @@ PHRASES = ["lobed red leaves", "a broad round crown", "rough grey bark"]
         "– rough grey bark\n\nHope this helps!",
         "lobed red leaves\na broad round crown\nrough grey bark",
         "It has lobed red leaves. A maple tree has a broad round crown. They have rough grey bark.",
+        "<think>A maple:\n- it is a tree\n</think>\n- lobed red leaves\n- a broad round crown\n"
+        "- rough grey bark",
         json.dumps(PHRASES),
         f"```json\n{json.dumps(PHRASES)}\n```",
         f"Certainly: {json.dumps(PHRASES)} as asked.",

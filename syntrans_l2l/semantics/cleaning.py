@@ -3,8 +3,8 @@
 1. A JSON list of strings (or an object that holds lists) gives its strings. Otherwise lines
    that begin with a bullet or a number give phrases where there are any; otherwise all lines
    do, and where there is but one line its sentences do.
-2. HTML tags, Markdown, quotation marks and the final stop go; so does an opening such as
-   "It has" or "The NAME has", which the prompt says already.
+2. What a reasoning model thinks aloud, HTML tags, Markdown, quotation marks and the final stop
+   go; so does an opening such as "It has" or "The NAME has", which the prompt says already.
 3. Rejected, with the reason, are phrases that are not in English letters, name the class and
    say nothing else, are shorter than 2 or longer than 24 words, were said before, or come
    after the first 24.
@@ -22,6 +22,7 @@ MOST = 24
 _FOREIGN = 0.2  # share of letters outside ASCII above which a phrase is not English
 
 _ITEM = re.compile(r"^\s*(?:[-*+•–]|\(?\d{1,3}[.):])\s+(.*)$")
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|$)", re.DOTALL)
 _FENCE = re.compile(r"^\s*```.*$", re.MULTILINE)
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
@@ -64,7 +65,7 @@ def names_only(phrase: str, class_name: str) -> bool:
 
 def _pieces(answer: str) -> Iterator[str]:
     """What rule 1 takes for phrases."""
-    text = _FENCE.sub("", answer).strip()
+    text = _FENCE.sub("", _THOUGHT.sub("", answer)).strip()
     start, end = text.find("["), text.rfind("]")
     for candidate in (text, text[start : end + 1] if 0 <= start < end else ""):
         try:

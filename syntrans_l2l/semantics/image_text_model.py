@@ -43,9 +43,11 @@ class ImageTextModel:
             text=_chat(processor, question), images=to_pil_image(image), return_tensors="pt"
         ).to(model.device, model.dtype)
         output = model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False)
-        # decoder-only models repeat the question, encoder-decoders do not
-        asked_again = 0 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
-        return str(processor.batch_decode(output[:, asked_again:], skip_special_tokens=True)[0])
+        asked = inputs["input_ids"]
+        length = asked.shape[1]
+        if torch.equal(output[:, :length], asked):  # most models repeat the question, some do not
+            output = output[:, length:]
+        return str(processor.batch_decode(output, skip_special_tokens=True)[0])
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:

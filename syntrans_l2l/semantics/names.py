@@ -65,7 +65,8 @@ def gloss(wnid: str) -> str:
     Raises:
         ValueError: a WordNet id that ImageNet does not have.
     """
-    return _description(wnid, detailed=True).removeprefix(_description(wnid, detailed=False))[2:]
+    lemmas = _description(wnid, detailed=False)
+    return _description(wnid, detailed=True).removeprefix(f"{lemmas}: ")
 
 
 def _description(wnid: str, *, detailed: bool) -> str:

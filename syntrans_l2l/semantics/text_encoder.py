@@ -1,4 +1,4 @@
-"""From class names to vectors: one interface, four makers."""
+"""From class names to vectors: one interface, three makers."""
 
 import hashlib
 from collections.abc import Sequence
