@@ -90,7 +90,7 @@ def page(bank: MinedBank, samples: Mapping[str, Sequence[Tensor]]) -> str:
 
 def _card(name: str, descriptors: list[Descriptor], pictures: Sequence[Tensor]) -> str:
     spoken = readable(name)
-    aside = f" <small>{escape(name)}</small>" if spoken != name else ""
+    aside = f" <small>{escape(name)}</small>" if spoken != name.replace("_", " ") else ""
     images = "".join(f'<img src="{_png(picture)}" alt="">' for picture in pictures)
     figure = f"<figure>{images}</figure>\n" if images else ""
     items = "\n".join(

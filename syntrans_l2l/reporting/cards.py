@@ -58,4 +58,4 @@ def remark(descriptor: Descriptor) -> str:
     """Score, reason and writer in one line."""
     score = "" if descriptor.score is None else f"score {descriptor.score:+.3f}; "
     several = f" and {descriptor.agreement - 1} more" if descriptor.agreement > 1 else ""
-    return f"{score}{descriptor.reason}; by {descriptor.written_by}{several}"
+    return f"{score}{descriptor.reason}; {descriptor.written_by}{several}"
