@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from syntrans_l2l.methods.syntrans import SynTransMethod as SynTransMethod
     from syntrans_l2l.networks.classifier import untrained_classifier as untrained_classifier
     from syntrans_l2l.semantics.bank import SemanticBank as SemanticBank
+    from syntrans_l2l.semantics.bank_file import BankFile as BankFile
+    from syntrans_l2l.semantics.synmine import SynMine as SynMine
     from syntrans_l2l.semantics.text_encoder import OpenClipText as OpenClipText
     from syntrans_l2l.semantics.text_encoder import SentenceEncoder as SentenceEncoder
     from syntrans_l2l.semantics.text_encoder import TextEncoder as TextEncoder
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.tasks import semantic_tasksets as semantic_tasksets
 
 _HOMES = {
+    "BankFile": "semantics.bank_file",
     "FeatureBenchmark": "datasets.features",
     "FewShotData": "datasets",
     "ImageFolderBenchmark": "datasets.image_folder",
@@ -42,6 +45,7 @@ _HOMES = {
     "SemanticTaskset": "tasks",
     "SentenceEncoder": "semantics.text_encoder",
     "Split": "datasets",
+    "SynMine": "semantics.synmine",
     "SynTrans": "algorithm",
     "SynTransMethod": "methods.syntrans",
     "SynTransSettings": "methods.stages",
