@@ -19,6 +19,7 @@ _CODE = (
     "syntrans_l2l.training.am3",
     "syntrans_l2l.training.meta",
 )
+_STEPS = (50, 100, 200, 400, 800)
 
 
 class Am3:
@@ -40,11 +41,7 @@ class Am3:
     episodes = None
 
     def __init__(
-        self,
-        *,
-        hidden: int = 300,
-        learning_rate: float = 1e-3,
-        steps: Sequence[int] = (50, 100, 200, 400, 800),
+        self, *, hidden: int = 300, learning_rate: float = 1e-3, steps: Sequence[int] = _STEPS
     ) -> None:
         self.hidden = hidden
         self.learning_rate = learning_rate
