@@ -8,10 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from conftest import REPOSITORY, SPLITS, MakeArchive, write_archive
+
+from syntrans_l2l.reporting.records import read_diagnostics
 
 SMALL = (
     "resnet12.width = 4",
@@ -64,7 +67,7 @@ def vectors_file(folder: Path) -> str:
     return f"VECTORS = {str(folder / 'vectors.npz')!r}"
 
 
-def records(out: Path) -> list[dict[str, object]]:
+def records(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
 
 
@@ -92,6 +95,20 @@ def test_from_archive_to_table(finished: tuple[Path, Path, tuple[str, ...], str]
         assert record["is_transductive"] == (record["method"] == "maml")
         assert "BaseTraining.epochs = 3" in str(record["config"])
         assert (out / str(record["episode_accuracies"])).is_file()
+        tensors, names = read_diagnostics(out / str(record["diagnostics"]))
+        assert names == [*SPLITS["test"]]
+        right, queries = tensors["class_right"].sum(), tensors["class_queries"].sum()
+        assert 100 * right / queries == pytest.approx(record["accuracy"])
+        assert ("alphas" in tensors) == bool(record["uses_text"])
+        if "alphas" in tensors:
+            alphas, curve = tensors["alphas"].tolist(), tensors["alpha_test"]
+            [(accuracy, ci95)] = [
+                row.tolist()
+                for row, alpha in zip(curve, alphas, strict=True)
+                if alpha == record["selected"]["values"]["alpha"]
+            ]
+            assert accuracy == pytest.approx(record["accuracy"])
+            assert ci95 == pytest.approx(record["ci95"], rel=1e-4)
     assert "BaseTraining.epochs = 3" in (out / "operative_config.gin").read_text()
     assert "gym" not in printed.lower()
 
