@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         found, problems = collect(arguments.folders)
         for problem in problems:
             print(f"warning: {problem}", file=sys.stderr)
+        if not found:
+            raise ValueError(f"no usable record in {', '.join(map(str, arguments.folders))}")
         records, older = newest(found)
         tables = [
             (
@@ -67,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         formats = [name for name in FORMATS if getattr(arguments, name)]
         if not formats and not arguments.readme:
             formats = list(FORMATS)
-        _write(arguments.out, formats, tables, differences)
+        if formats:
+            _write(arguments.out, formats, tables, differences)
     except (OSError, ValueError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -22,7 +22,7 @@ def right_answers(share: float, episodes: int, seed: int = 0) -> Tensor:
 def add(store: RecordStore, right: Tensor | None = None, **changes: Any) -> Record:
     """Write a record, with what `changes` says of it."""
     method, shots = changes.get("method", "syntrans"), changes.get("shots", 1)
-    name = f"{method}-{shots}-{len(list((store.out / 'episodes').iterdir()))}"
+    name = f"record_{len(list((store.out / 'episodes').iterdir()))}"
     accuracies = percent(right_answers(0.7, 600) if right is None else right, WAYS * QUERIES)
     mean = mean_ci95(accuracies)
     content: dict[str, Any] = {

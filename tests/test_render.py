@@ -54,7 +54,7 @@ def test_latex_escapes() -> None:
     row = next(line for line in text.splitlines() if line.startswith(r"a\_b"))
     assert r"\& 50\% of \$x\$ \#1 \{y\} \textasciitilde{}\textasciicircum{}" in row
     assert r"\textbf{70.00}\,{\scriptsize$\pm$\,0.50}" in row
-    assert row.endswith(r"A ? & \textbf{70.00}\,{\scriptsize$\pm$\,0.50} & no \\") or "A ?" in row
+    assert "A ? &" in row
     assert r"\underline{$-$1.23}" in text
 
 

@@ -22,6 +22,8 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.config import load_experiment
 from syntrans_l2l.networks.student import resnet12
 
+from syntrans_l2l.reporting.records import read_diagnostics
+
 SMALL = (
     "resnet12.width = 4",
     "BaseTraining.epochs = 3",
@@ -82,7 +84,7 @@ def vectors_file(folder: Path) -> str:
     return f"VECTORS = {str(folder / 'vectors.npz')!r}"
 
 
-def records(out: Path) -> list[dict[str, object]]:
+def records(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
 
 
@@ -110,6 +112,20 @@ def test_from_archive_to_table(finished: tuple[Path, Path, tuple[str, ...], str]
         assert record["is_transductive"] == (record["method"] == "maml")
         assert "BaseTraining.epochs = 3" in str(record["config"])
         assert (out / str(record["episode_accuracies"])).is_file()
+        tensors, names = read_diagnostics(out / str(record["diagnostics"]))
+        assert names == [*SPLITS["test"]]
+        right, queries = tensors["class_right"].sum(), tensors["class_queries"].sum()
+        assert 100 * right / queries == pytest.approx(record["accuracy"])
+        assert ("alphas" in tensors) == bool(record["uses_text"])
+        if "alphas" in tensors:
+            alphas, curve = tensors["alphas"].tolist(), tensors["alpha_test"]
+            [(accuracy, ci95)] = [
+                row.tolist()
+                for row, alpha in zip(curve, alphas, strict=True)
+                if alpha == record["selected"]["values"]["alpha"]
+            ]
+            assert accuracy == pytest.approx(record["accuracy"])
+            assert ci95 == pytest.approx(record["ci95"], rel=1e-4)
     assert "BaseTraining.epochs = 3" in (out / "operative_config.gin").read_text()
     assert "gym" not in printed.lower()
 

@@ -23,13 +23,21 @@ class Quote:
     sources: tuple[str, ...]
 
 
-def quotes(board: Board, backbones: Sequence[str] | None = None) -> list[Quote]:
+def quotes(board: Board, on: Sequence[str] | None = None) -> list[Quote]:
     """The published rows that share a column with a board.
 
     Args:
         board: what was measured; nothing is quoted beside other than five ways.
-        backbones: quote rows on these alone; None quotes all.
+        on: quote rows on these backbones alone; None quotes all.
+
+    Raises:
+        ValueError: no published row has such a backbone; the message lists those there are.
     """
+    for backbone in on or ():
+        if backbone not in backbones():
+            raise ValueError(
+                f"no published row has the backbone {backbone!r}; known: {', '.join(backbones())}"
+            )
     if board.lines[0].first.ways != 5:
         return []
     found: dict[tuple[str, str], Quote] = {}
@@ -39,7 +47,7 @@ def quotes(board: Board, backbones: Sequence[str] | None = None) -> list[Quote]:
             for shots, text in row["accuracies"].items()
             if (row["dataset"], int(shots)) in board.columns
         }
-        if cells and (backbones is None or row["backbone"] in backbones):
+        if cells and (on is None or row["backbone"] in on):
             key = row["method"], row["backbone"]
             before = found.get(key, Quote(*key, {}, ()))
             found[key] = Quote(

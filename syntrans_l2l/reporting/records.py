@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -168,8 +169,7 @@ def read_accuracies(record: Record, folder: Path = Path()) -> Tensor:
         record: whose.
         folder: where its results.jsonl lies, unless its paths are whole.
     """
-    right = load_file(folder / record.episode_accuracies)["right"]
-    return percent(right, record.ways * record.queries)
+    return _accuracies(folder / record.episode_accuracies, record.ways * record.queries)
 
 
 def read_diagnostics(path: Path) -> tuple[dict[str, Tensor], list[str]]:
@@ -182,6 +182,11 @@ def read_diagnostics(path: Path) -> tuple[dict[str, Tensor], list[str]]:
 def percent(right: Tensor, answers: int) -> Tensor:
     """Counts of right answers as accuracies, with the very bits of `episode_accuracies`."""
     return right.double() / answers * 100.0
+
+
+@lru_cache(maxsize=500)  # neighbours in rank are compared again and again; 40 MB at most
+def _accuracies(path: Path, answers: int) -> Tensor:
+    return percent(load_file(path)["right"], answers)
 
 
 def _record(line: str) -> Record:

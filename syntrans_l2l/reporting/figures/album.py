@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from syntrans_l2l.datasets.base import Split
-from syntrans_l2l.reporting.collection import Board, Line
+from syntrans_l2l.reporting.collection import Board
 from syntrans_l2l.reporting.figures import alpha, classes, episode, weights
 from syntrans_l2l.reporting.figures.style import Figure
 from syntrans_l2l.reporting.records import Record, read_diagnostics
@@ -48,7 +48,7 @@ def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
         ImportError: the extra `figures` is not installed; the message is the recipe.
     """
     for dataset in board.datasets:
-        seen = {line.label: found for line in board.lines if (found := _diagnostics(line, dataset))}
+        seen = _diagnostics(board, dataset)
         mixing = [label for label, cells in seen.items()
                   if all("alphas" in cell.tensors for cell in cells.values())]  # fmt: skip
         if mixing:
@@ -102,16 +102,22 @@ def _sheet(
     return Picture(f"{dataset}_episode", episode.CAPTION, episode.episode_sheet(same, split))
 
 
-def _diagnostics(line: Line, dataset: str) -> dict[int, _Seen]:
-    """By shots, in their order."""
-    found = {}
-    for (name, shots), record in sorted(line.cells.items()):
-        if name == dataset:
+def _diagnostics(board: Board, dataset: str) -> dict[str, dict[int, _Seen]]:
+    """By row and shots; what cannot be read is counted in one warning."""
+    seen: dict[str, dict[int, _Seen]] = {}
+    lost = []
+    for line in board.lines:
+        for (name, shots), record in sorted(line.cells.items()):
+            if name != dataset:
+                continue
             try:
-                found[shots] = _Seen(record, *read_diagnostics(Path(record.diagnostics)))
-            except (OSError, SafetensorError, KeyError, ValueError) as error:
-                logger.warning("no figures of %s: %s", record.id, error)
-    return found
+                found = _Seen(record, *read_diagnostics(Path(record.diagnostics)))
+                seen.setdefault(line.label, {})[shots] = found
+            except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
+                lost.append(f"{record.diagnostics} ({error})")
+    if lost:
+        logger.warning("no figures of %d records of %s: %s", len(lost), dataset, lost[0])
+    return seen
 
 
 def _first(cells: Mapping[int, _Seen] | Mapping[str, _Seen]) -> _Seen:

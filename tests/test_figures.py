@@ -1,0 +1,110 @@
+import builtins
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import random_split
+from synthetic import CLASSES, NAMES, diagnostics, small_run
+
+from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.reporting.collection import boards, collect
+from syntrans_l2l.reporting.figures.album import pictures
+from syntrans_l2l.reporting.figures.alpha import alpha_figure
+from syntrans_l2l.reporting.figures.classes import gain_figure
+from syntrans_l2l.reporting.figures.episode import episode_sheet
+from syntrans_l2l.reporting.figures.style import COLOURS, MARKERS, save
+from syntrans_l2l.reporting.figures.weights import weights_figure
+from syntrans_l2l.reporting.records import Record
+
+
+def test_alpha_curves_and_the_selected_alpha() -> None:
+    figure = alpha_figure({k: diagnostics("syntrans", k) for k in (1, 5)}, {1: 0.4, 5: 0.6})
+    assert [panel.get_title() for panel in figure.axes] == ["1-shot", "5-shot"]
+    for panel, chosen in zip(figure.axes, (0.4, 0.6), strict=True):
+        validation, test, selected = panel.lines
+        assert [line.get_label() for line in panel.lines[:2]] == [
+            "validation classes",
+            "test classes",
+        ]
+        assert np.allclose(validation.get_ydata() - test.get_ydata(), 3)
+        assert list(selected.get_xdata()) == [chosen, chosen]
+        assert len(panel.collections) == 2  # a band each
+
+
+def test_weights_have_a_look_and_a_name_for_each_class() -> None:
+    figure = weights_figure({1: diagnostics("syntrans", 1)}, NAMES)
+    assert [panel.get_title() for panel in figure.axes] == ["1-shot, visual", "1-shot, multimodal"]
+    for panel in figure.axes:
+        assert {text.get_text() for text in panel.texts} == {n.replace("_", " ") for n in NAMES}
+        assert sum(len(points.get_offsets()) for points in panel.collections) == 200
+    looks = {(COLOURS[c % 7], MARKERS[c // 7 % 3]) for c in range(CLASSES)}
+    assert len(looks) == CLASSES
+
+
+def test_gain_per_class_is_the_difference_of_shares() -> None:
+    right = torch.arange(CLASSES)
+    ours = {"class_right": right + 5, "class_queries": torch.full((CLASSES,), 50)}
+    theirs = {"class_right": right, "class_queries": torch.full((CLASSES,), 100)}
+    panel = gain_figure({1: (ours, theirs)}, NAMES, "a minus b").axes[0]
+    gains = 2.0 * (np.arange(CLASSES) + 5) - np.arange(CLASSES)
+    assert np.allclose(panel.lines[0].get_xdata(), np.sort(gains))
+    assert panel.get_yticklabels()[0].get_text() == NAMES[0].replace("_", " ")
+
+
+def test_the_sheet_says_what_each_method_said() -> None:
+    split = random_split(CLASSES, 20, "novel")
+    tensors = diagnostics("syntrans", 1)
+    figure = episode_sheet({"one": tensors, "two": tensors}, split)
+    texts = [text.get_text() for panel in figure.axes for text in panel.texts]
+    assert len(texts) == 5 * 6 * 2
+    answers = tensors["shown_answers"][0].view(5, 15)
+    assert texts[0] == "ABCDE"[answers[0, 0]] + ("" if answers[0, 0] == 0 else " ×")
+    images = [panel.images for panel in figure.axes if panel.images]
+    first = split.images[tensors["shown_support"][0, 0, 0]].permute(1, 2, 0)
+    assert np.array_equal(images[0][0].get_array(), first.numpy())
+
+
+def test_the_same_figure_gives_the_same_files(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        figure = weights_figure({1: diagnostics("syntrans", 1)}, NAMES)
+        save(figure, tmp_path / folder, "weights")
+    for kind in ("png", "pdf"):
+        one, two = ((tmp_path / f / f"weights.{kind}").read_bytes() for f in ("a", "b"))
+        assert one == two
+
+
+def absent(record: Record) -> Split:
+    raise FileNotFoundError("no images")
+
+
+def test_what_is_missing_is_said_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = small_run(tmp_path)
+    [board] = boards(collect([tmp_path])[0])
+    names = [picture.name for picture in pictures(board, lambda record: random_split(20, 20, "n"))]
+    assert names == [f"cifar_fs_{name}" for name in ("alpha", "weights", "classes", "episode")]
+    with caplog.at_level(logging.WARNING):
+        assert len(list(pictures(board, absent))) == 3
+    assert "no episode sheet of cifar_fs: no images" in caplog.text
+    for path in (store.out / "diagnostics").iterdir():
+        path.write_bytes(b"damaged")
+    with caplog.at_level(logging.WARNING):
+        assert list(pictures(board, absent)) == []
+    assert "no figures of 6 records of cifar_fs" in caplog.text
+
+
+def test_without_matplotlib_the_error_is_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def fail(name: str, *arguments: Any, **settings: Any) -> Any:
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *arguments, **settings)
+
+    monkeypatch.setattr(builtins, "__import__", fail)
+    with pytest.raises(ImportError, match=r"syntrans-l2l\[figures\]"):
+        alpha_figure({1: diagnostics("syntrans", 1)}, {1: 0.4})
