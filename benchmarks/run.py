@@ -48,9 +48,11 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.config import load_experiment, operative_config
+    from syntrans_l2l.reporting.collection import boards
     from syntrans_l2l.reporting.comparisons import compare
     from syntrans_l2l.reporting.records import RecordStore
-    from syntrans_l2l.reporting.tables import markdown, terminal
+    from syntrans_l2l.reporting.render import markdown, terminal
+    from syntrans_l2l.reporting.tables import leaderboard
     from syntrans_l2l.reporting.versions import package_versions
 
     try:
@@ -66,6 +68,7 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
     config = operative_config()
     (arguments.out / "operative_config.gin").write_text(config)
     start = time.perf_counter()
+    table = arguments.out / "table.md"
     records = []
     for record in experiment.run(
         root=data_root,
@@ -77,13 +80,15 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
         progress=_bar,
     ):
         records.append(record)
-        (arguments.out / "table.md").write_text(markdown(records))
-    pairs = experiment.comparisons
-    comparisons = compare(records, pairs, store.accuracies) if pairs else None
-    (arguments.out / "table.md").write_text(markdown(records, comparisons))
-    print(f"\n{terminal(records, comparisons)}\n")
+        [board] = boards(records)
+        grids = [leaderboard(board, store.accuracies, details=True)]
+        table.write_text(markdown(grids))
+    if experiment.comparisons:
+        grids.append(compare(board, experiment.comparisons, store.accuracies))
+        table.write_text(markdown(grids))
+    print(f"\n{terminal(grids)}\n")
     minutes = (time.perf_counter() - start) / 60
-    print(f"{minutes:.1f} minutes; records in {store.path}, table in {arguments.out / 'table.md'}")
+    print(f"{minutes:.1f} minutes; records in {store.path}, table in {table}")
     return 0
 
 

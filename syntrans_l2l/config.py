@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import gin
 from syntrans_l2l.datasets.base import Benchmark
@@ -17,14 +16,34 @@ from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
 from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
 from syntrans_l2l.experiment import Experiment
+from syntrans_l2l.methods.am3 import Am3
+from syntrans_l2l.methods.anil import Anil
+from syntrans_l2l.methods.ktn import Ktn
 from syntrans_l2l.methods.maml import Maml
+from syntrans_l2l.methods.meta_sgd import MetaSgd
+from syntrans_l2l.methods.metaoptnet import MetaOptNet
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.row import Row
-from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
+from syntrans_l2l.methods.semfew import SemFew
+from syntrans_l2l.methods.simpleshot import SimpleShot
+from syntrans_l2l.methods.stages import SynTransSettings
+from syntrans_l2l.methods.syntrans import SynTransMethod
+from syntrans_l2l.methods.task_training import TaskTraining
+from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
-from syntrans_l2l.networks.student import cnn4, learn2learn_resnet12, resnet12, timm_encoder
+from syntrans_l2l.mining import Mining
+from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
+from syntrans_l2l.published_student import learn2learn_resnet12
+from syntrans_l2l.semantics.bank_file import BankFile
+from syntrans_l2l.semantics.chat_api import ChatApi
+from syntrans_l2l.semantics.collaboration import Collaboration
 from syntrans_l2l.semantics.demo_describer import DemoDescriber
-from syntrans_l2l.semantics.refine import ClipRefiner
+from syntrans_l2l.semantics.image_text_model import ImageTextModel
+from syntrans_l2l.semantics.language_model import CausalModel
+from syntrans_l2l.semantics.model_describer import ModelDescriber
+from syntrans_l2l.semantics.names import wordnet_senses
+from syntrans_l2l.semantics.observe import Observer
+from syntrans_l2l.semantics.refine import TowerRefiner
 from syntrans_l2l.semantics.synmine import SynMine
 from syntrans_l2l.semantics.text_encoder import (
     OpenClipText,
@@ -32,26 +51,34 @@ from syntrans_l2l.semantics.text_encoder import (
     TextEncoder,
     VectorFile,
 )
+from syntrans_l2l.semantics.text_tower import SentenceTower
+from syntrans_l2l.semantics.visual import VisualJudge
+from syntrans_l2l.semantics.wordnet import WordNet
+from syntrans_l2l.semantics.written import Shipped, Written
 from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.bridge import BridgeTraining
 from syntrans_l2l.training.distillation import Distillation
 from syntrans_l2l.training.meta import MetaTraining
 
-T = TypeVar("T")
-
 
 def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
-    """The file `vectors` where one is named, else the sentence encoder."""
-    return VectorFile(vectors) if vectors else SentenceEncoder(sentence_encoder)
+    """The file `vectors` where one is named, a bank if it is JSON, else the sentence encoder."""
+    if not vectors:
+        return SentenceEncoder(sentence_encoder)
+    return BankFile(vectors) if vectors.endswith(".json") else VectorFile(vectors)
 
 
 for _configurable in (
+    Am3,
+    Anil,
     BaseTraining,
     BridgeTraining,
+    CausalModel,
+    ChatApi,
     CifarFs,
-    ClipRefiner,
     ClipTeacher,
+    Collaboration,
     Cub,
     DemoDescriber,
     Distillation,
@@ -60,25 +87,45 @@ for _configurable in (
     FeatureBenchmark,
     Generated,
     ImageFolderBenchmark,
+    ImageTextModel,
+    Ktn,
     Maml,
+    MetaOptNet,
+    MetaSgd,
     MetaTraining,
     MiniImagenet,
+    Mining,
+    ModelDescriber,
+    Observer,
     OpenClipText,
     ProtoNet,
     Row,
+    SemFew,
+    SentenceEncoder,
+    SentenceTower,
+    Shipped,
+    SimpleShot,
     SynMine,
-    SynTrans,
     SynTransSettings,
+    TaskTraining,
     TieredImagenet,
+    TipAdapter,
+    TowerRefiner,
+    VisualJudge,
+    WordNet,
+    Written,
     ZeroShot,
     class_vectors,
     cnn4,
     learn2learn_resnet12,
     resnet12,
     timm_encoder,
+    wordnet_senses,
 ):
     # registering, unlike decorating, leaves direct calls free of global configuration
     gin.external_configurable(_configurable, module="syntrans")
+# in Python, SynTrans is the learn2learn algorithm
+gin.external_configurable(SynTransMethod, "SynTrans", module="syntrans")
 
 
 def load_experiment(file: Path, bindings: list[str]) -> Experiment:
@@ -104,6 +151,13 @@ def load_dataset(file: Path, bindings: list[str]) -> Benchmark:
     with _parsed(file, bindings):
         dataset: Benchmark = gin.query_parameter("Experiment.dataset").scoped_configurable_fn()
     return dataset
+
+
+def load_mining(file: Path, bindings: list[str]) -> Mining:
+    """The mining that a gin file describes; arguments and errors as for `load_experiment`."""
+    with _parsed(file, bindings):
+        mining: Mining = gin.get_configurable(Mining)()
+    return mining
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
@@ -12,14 +13,16 @@ from syntrans_l2l.cache import Cache, digest
 from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
 from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.evaluation.episodes import Episodes, cached_episodes
-from syntrans_l2l.evaluation.evaluate import evaluate
-from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95
+from syntrans_l2l.evaluation.evaluate import answers
+from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
 from syntrans_l2l.methods.base import Arena, Method
+from syntrans_l2l.methods.diagnostics import of_answers
 from syntrans_l2l.methods.row import Row
-from syntrans_l2l.preparation import Encoded, MakeStudent, Preparation
+from syntrans_l2l.preparation import Encoded, Preparation
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.semantics.text_encoder import TextEncoder
+from syntrans_l2l.students import MakeStudent, Students
 from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.distillation import Distillation
@@ -113,9 +116,9 @@ class Experiment:
         self, *, root: Path, cache: Cache, device: torch.device, progress: Progress = silent
     ) -> Preparation:
         """Data and encoders, each made when it is first asked for; see `run`."""
-        return Preparation(
+        students = Students(
             data=self.dataset.load(root, cache, progress),
-            make_student=self.student,
+            make=self.student,
             base_training=self.base_training,
             cache=cache,
             device=device,
@@ -124,6 +127,7 @@ class Experiment:
             distillation=self.distillation,
             progress=progress,
         )
+        return Preparation(students)
 
     def run(
         self,
@@ -153,29 +157,29 @@ class Experiment:
         for shots in self.shots:
             reference: Tensor | None = None
             for row in rows:
-                arena = self._arena(row, preparation)
+                arena = self.arena(row, preparation)
                 record = self._cell(row, arena, shots, reference, store, config, versions)
                 if row.title == self.reference:
                     reference = store.accuracies(record)
                 yield record
 
-    def _arena(self, row: Row, preparation: Preparation) -> Arena:
+    def arena(self, row: Row, preparation: Preparation) -> Arena:
         """What the row's method works with."""
-        encoded = Encoded({}, "", "learn2learn CNN4")
+        encoded, students = Encoded({}, "", "learn2learn CNN4"), preparation.students
         if row.method.uses_student:
             encoded = preparation.encoded(row.encoder)
         encoder = row.text_encoder or self.text_encoder
         uses_text = row.method.uses_text and encoder is not None
         return Arena(
-            data=preparation.data,
+            data=students.data,
             features=encoded.features,
             student=encoded.hash,
             student_name=encoded.name,
             semantics=preparation.semantics(encoder) if uses_text and encoder else None,
-            cache=preparation.cache,
-            device=preparation.device,
+            cache=students.cache,
+            device=students.device,
             seed=self.seed,
-            progress=preparation.progress,
+            progress=students.progress,
         )
 
     def _cell(
@@ -205,16 +209,23 @@ class Experiment:
         if (found := store.find(record_id)) is not None:
             return found
         start = time.perf_counter()
-        predictor = method.prepare(arena, self._draw("validation", shots, arena))
-        test = self._draw("test", shots, arena).first(method.episodes or self.episodes)
+        predictor = method.prepare(arena, self.draw("validation", shots, arena))
+        test = self.draw("test", shots, arena).first(method.episodes or self.episodes)
         stage = f"{row.title}, {shots}-shot"
-        accuracies = evaluate(predictor.predict, test, progress=arena.progress, stage=stage)
+        said = answers(predictor.predict, test, progress=arena.progress, stage=stage)
+        seconds = time.perf_counter() - start
+        accuracies = percent_right(said, test.query_labels())
         mean = mean_ci95(accuracies)
         delta = None
         if reference is not None and row.title != self.reference:
             delta = paired_ci95(accuracies, reference[: len(accuracies)])
+        names = arena.data.test.class_names
+        tensors = of_answers(said, test, len(names))
+        if predictor.diagnose is not None:
+            tensors |= predictor.diagnose(test)
         record = Record(
             id=record_id,
+            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             dataset=arena.data.name,
             method=row.title,
             student=arena.student_name,
@@ -226,7 +237,10 @@ class Experiment:
             seed=self.seed,
             accuracy=mean.mean,
             ci95=mean.ci95,
-            episode_accuracies=store.save_accuracies(record_id, accuracies),
+            episode_accuracies=store.save_accuracies(
+                record_id, accuracies, self.ways * self.queries
+            ),
+            diagnostics=store.save_diagnostics(record_id, tensors, names),
             delta_vs=self.reference if delta else None,
             delta=delta.mean if delta else None,
             delta_ci95=delta.ci95 if delta else None,
@@ -237,14 +251,15 @@ class Experiment:
             budget=predictor.budget,
             config=config,
             versions=dict(versions),
-            seconds=time.perf_counter() - start,
+            seconds=seconds,
             descriptor_hash=semantics.digest if semantics else None,
             data_fingerprint=arena.data.fingerprint,
         )
         store.append(record)
         return record
 
-    def _draw(self, split: str, shots: int, arena: Arena) -> Episodes:
+    def draw(self, split: str, shots: int, arena: Arena) -> Episodes:
+        """The episodes of a split, the same for every row."""
         return cached_episodes(
             arena.cache,
             getattr(arena.data, split),

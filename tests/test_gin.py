@@ -1,17 +1,18 @@
+import re
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
 
-from syntrans_l2l.config import load_experiment, operative_config
+from syntrans_l2l.config import load_experiment, load_mining, operative_config
 
 FILES = sorted((REPOSITORY / "gin").rglob("*.gin"))
 EXPERIMENTS = sorted((REPOSITORY / "gin").glob("*.gin"))
 
 
 def test_all_files_are_found() -> None:
-    assert len(EXPERIMENTS) == 13
-    assert len(FILES) == 36
+    assert len(EXPERIMENTS) == 15
+    assert len(FILES) == 45
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPOSITORY)))
@@ -31,6 +32,19 @@ def test_every_experiment_builds(file: Path) -> None:
     experiment = load_experiment(file, [])
     assert experiment.methods
     assert "Experiment.dataset" in operative_config()
+
+
+MININGS = [file for file in FILES if "benchmarks/mine.py" in file.read_text()]
+
+
+@pytest.mark.parametrize("file", MININGS, ids=lambda file: file.name)
+def test_every_mining_builds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(MININGS) == 6
+    first = file.read_text().splitlines()[0]
+    assert first.startswith(f"# python benchmarks/mine.py --gin gin/semantics/{file.name}")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    bindings = re.findall(r'--set "(.*?)"', first)
+    assert load_mining(file, bindings).miner.source.startswith("SynMine (")
 
 
 def test_mistakes_are_named_with_file_and_line(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from syntrans_l2l.datasets.generated import class_concepts
+from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.demo_describer import VAGUE, DemoDescriber
 from syntrans_l2l.semantics.descriptors import Descriptor, prompt
-from syntrans_l2l.semantics.refine import ClipRefiner, relevance_minus_confusability
+from syntrans_l2l.semantics.refine import TowerRefiner, relevance_minus_confusability
 from syntrans_l2l.semantics.synmine import SynMine
 from syntrans_l2l.teacher import ClipTeacher
 
@@ -35,19 +38,21 @@ def test_the_describer_knows_its_limits() -> None:
     with pytest.raises(ValueError, match="vague from 0 to 5"):
         DemoDescriber(vague=6)
     with pytest.raises(ValueError, match=r"keep must be at least 1"):
-        ClipRefiner(TEACHER, keep=0)
+        TowerRefiner(TEACHER, keep=0)
 
 
 def test_scores_by_hand() -> None:
     anchors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     texts = torch.tensor([[0.8, 0.6], [0.0, 1.0]])
     scores = relevance_minus_confusability(texts, anchors, torch.tensor([0, 1]))
-    torch.testing.assert_close(scores, torch.tensor([0.8 - 0.96, 1.0 - 0.8]))
+    torch.testing.assert_close(
+        scores, torch.tensor([0.8 - (0.6 + 0.96) / 2, 1.0 - (0.0 + 0.8) / 2])
+    )
 
 
 def test_refining_drops_wrong_phrases_and_loses_nothing() -> None:
     written = DemoDescriber().describe(NAMES)
-    refined = ClipRefiner(TEACHER, keep=4).refine(written)
+    refined = TowerRefiner(TEACHER, keep=4).refine(written)
     assert [d.phrase for d in refined] == [d.phrase for d in written]
     assert all(d.reason and d.score is not None for d in refined)
     kept_right, kept_wrong, right, wrong = 0, 0, 0, 0
@@ -64,28 +69,30 @@ def test_refining_drops_wrong_phrases_and_loses_nothing() -> None:
 
 def test_the_same_phrase_twice_is_kept_once() -> None:
     twice = [
-        Descriptor(class_name=name, phrase=phrase, written_by="hand", prompt_hash="")
+        Descriptor(class_name=name, phrase=phrase, written_by="hand", prompt="")
         for name in NAMES[:2]
         for phrase in ("a thick black outline", "a thick black outline")
     ]
-    first, second, *_ = ClipRefiner(TEACHER).refine(twice)
+    first, second, *_ = TowerRefiner(TEACHER).refine(twice)
     assert first.kept and not second.kept
     assert second.reason == "says the same as 'a thick black outline'"
 
 
 def test_vectors_are_normalised_means_of_what_was_kept() -> None:
-    mine = SynMine(TEACHER, DemoDescriber(), ClipRefiner(TEACHER, keep=3))
+    mine = SynMine(TEACHER, DemoDescriber(), TowerRefiner(TEACHER, keep=3))
     bank = mine.encode_classes(NAMES)
     kept = [d for d in mine.mine(NAMES) if d.kept and d.class_name == NAMES[5]]
     texts = TEACHER.text_features([prompt(NAMES[5], d.phrase) for d in kept])
     torch.testing.assert_close(bank.vectors[5], F.normalize(texts.mean(0), dim=0))
-    assert "CLIP score, best 3" in bank.source
+    assert "embedded CLIP of the generated world, best 3" in bank.source
     assert "unrefined" in SynMine(TEACHER, DemoDescriber()).source
 
 
 def test_a_class_without_descriptors_is_named() -> None:
     class Silent(DemoDescriber):
-        def describe(self, class_names: object) -> list[Descriptor]:
+        def describe(
+            self, class_names: Sequence[str], progress: Progress = silent
+        ) -> list[Descriptor]:
             return super().describe(NAMES[1:])
 
     with pytest.raises(ValueError, match=f"no descriptor for {NAMES[0]}"):

@@ -6,7 +6,9 @@ from typing import get_args
 
 from syntrans_l2l.methods.base import Method
 from syntrans_l2l.preparation import Encoder
+from syntrans_l2l.semantics.bank_file import BankFile
 from syntrans_l2l.semantics.text_encoder import TextEncoder, VectorFile
+from syntrans_l2l.semantics.written import Written
 from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.distillation import Distillation
 
@@ -70,7 +72,10 @@ class Row:
             raise ValueError(f"{self.title} needs a teacher: bind Experiment.teacher")
         if self.encoder != "base" and teacher is not None:
             width = teacher.width  # reads the weights, so that missing ones are found now
-        if self.method.uses_text and isinstance(text_encoder, VectorFile):
+        describer = getattr(text_encoder, "describer", None)
+        if self.method.uses_text and isinstance(describer, Written):
+            describer.describe(classes)  # names the classes that it lacks
+        if self.method.uses_text and isinstance(text_encoder, VectorFile | BankFile):
             vectors = text_encoder.encode_classes(classes).vectors
             if self.encoder == "teacher" and vectors.shape[1] != width:
                 raise ValueError(

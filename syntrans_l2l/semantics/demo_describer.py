@@ -1,11 +1,11 @@
 """The describer of the generated world: writes as language models do, wrong phrases included."""
 
-import hashlib
 import random
 from collections.abc import Sequence
 
 from syntrans_l2l.datasets.concepts import FACTS, Concept
 from syntrans_l2l.datasets.generated import class_concepts
+from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.descriptors import Descriptor
 
 VAGUE = (
@@ -48,7 +48,7 @@ class DemoDescriber:
     def key(self) -> dict[str, object]:
         return {"describer": self.source, **vars(self)}
 
-    def describe(self, class_names: Sequence[str]) -> list[Descriptor]:
+    def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         known = {concept.name: concept for split in class_concepts().values() for concept in split}
         missing = [name for name in class_names if name not in known]
         if missing:
@@ -61,7 +61,7 @@ class DemoDescriber:
                 class_name=name,
                 phrase=phrase,
                 written_by=self.source,
-                prompt_hash=hashlib.sha256(name.encode()).hexdigest()[:12],
+                prompt=f"the facts of {name}",
             )
             for name in class_names
             for phrase in self._phrases(known[name])

@@ -1,8 +1,12 @@
 """Descriptors: phrases about a class, each with its provenance."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from syntrans_l2l.progress import Progress, silent
+from syntrans_l2l.semantics.names import readable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +17,8 @@ class Descriptor:
         class_name: as the data set spells it.
         phrase: completes "a photo of a NAME, which has ...".
         written_by: the model that wrote it.
-        prompt_hash: of the prompt that it answered.
+        prompt: the text that it answered, as it was sent.
+        agreement: how many describers wrote it.
         score: of the refiner; None before refining.
         kept: whether it is encoded.
         reason: why it was kept or dropped.
@@ -22,10 +27,16 @@ class Descriptor:
     class_name: str
     phrase: str
     written_by: str
-    prompt_hash: str
+    prompt: str
+    agreement: int = 1
     score: float | None = None
     kept: bool = True
     reason: str = "not refined"
+
+    @property
+    def prompt_hash(self) -> str:
+        """What the prompt is filed under."""
+        return hashlib.sha256(self.prompt.encode()).hexdigest()[:12]
 
 
 class Describer(Protocol):
@@ -37,7 +48,7 @@ class Describer(Protocol):
         """All that determines the phrases, for the cache."""
         ...
 
-    def describe(self, class_names: Sequence[str]) -> list[Descriptor]:
+    def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         """At least one descriptor a class, in the order of `class_names`.
 
         Raises:
@@ -56,10 +67,10 @@ class Refiner(Protocol):
         ...
 
     def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
-        """Every descriptor with score, verdict and reason; each class keeps at least one."""
+        """Every descriptor with score, verdict and reason."""
         ...
 
 
 def prompt(class_name: str, phrase: str) -> str:
     """What the text tower reads for a class and a phrase about it."""
-    return f"a photo of a {class_name.replace('_', ' ')}, which has {phrase}"
+    return f"a photo of a {readable(class_name)}, which has {phrase}"

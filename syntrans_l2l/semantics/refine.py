@@ -1,4 +1,4 @@
-"""The refiner: CLIP judges what a describer wrote. Our reconstruction of SynMine's second half."""
+"""The refiner: a text tower judges what describers wrote. Our reconstruction of SynMine's."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,54 +6,82 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from syntrans_l2l.semantics.descriptors import Descriptor, prompt
+from syntrans_l2l.semantics.cleaning import names_only
+from syntrans_l2l.semantics.descriptors import Descriptor
+from syntrans_l2l.semantics.names import readable
 from syntrans_l2l.semantics.text_encoder import prompts
-from syntrans_l2l.teacher import ClipTeacher
+from syntrans_l2l.semantics.text_tower import TextTower
+from syntrans_l2l.semantics.visual import VisualJudge, non_visual_word
 
 
-class ClipRefiner:
-    """Keeps the phrases that bring the text near its own class and near no other.
+class TowerRefiner:
+    """Keeps the phrases that are near their own class and far from the others.
 
-    The score of phrase d of class c is `cos(T("a photo of a c, which has d"), T("a photo of
-    a c"))` minus the largest such cosine with another class. It reads texts alone.
+    The score of phrase d of class c is its relevance `cos(T(d), T("a photo of a c"))` minus its
+    confusability, the mean of that cosine over the other classes. It reads texts alone; with
+    the text tower of CLIP as T these are judged in the space of images. The phrase stands
+    without the name, which would drown it: among the base classes of the generated world a
+    right phrase outranks a wrong one of its class in 96% of pairs, in 63% with the name in the
+    text and the nearest other class in place of the mean.
+
+    Before the scores speak, phrases go that name the class only or that no picture shows.
+    What a describer has rejected stays so.
 
     Args:
-        teacher: whose text tower judges.
-        keep: the best so many of each class stay.
+        tower: T, of CLIP or of a sentence encoder.
+        keep: the best so many of each class stay (M_d).
         duplicate: a phrase whose bare text has a cosine above this with that of a better one
             of its class is dropped.
+        judge: a language model that says whether a picture shows a phrase; None leaves that
+            to the word list.
 
     Raises:
         ValueError: `keep` is not positive.
     """
 
-    def __init__(self, teacher: ClipTeacher, *, keep: int = 4, duplicate: float = 0.98) -> None:
+    def __init__(
+        self,
+        tower: TextTower,
+        *,
+        keep: int = 4,
+        duplicate: float = 0.98,
+        judge: VisualJudge | None = None,
+    ) -> None:
         if keep < 1:
-            raise ValueError(f"ClipRefiner.keep must be at least 1, got {keep}")
-        self.teacher = teacher
+            raise ValueError(f"TowerRefiner.keep must be at least 1, got {keep}")
+        self.tower = tower
         self.keep = keep
         self.duplicate = duplicate
-        self.source = f"CLIP score, best {keep}"
+        self.judge = judge
+        judged = f"{judge.source}, " if judge else ""
+        self.source = f"{judged}score of {tower.source}, best {keep}"
 
     def key(self) -> dict[str, object]:
-        return {"refiner": self.teacher.digest, "keep": self.keep, "duplicate": self.duplicate}
+        settings = {"keep": self.keep, "duplicate": self.duplicate}
+        return {
+            "refiner": self.tower.digest,
+            **settings,
+            **(self.judge.key() if self.judge else {}),
+        }
 
     def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
         names = list(dict.fromkeys(descriptor.class_name for descriptor in descriptors))
-        anchors = self.teacher.text_features(prompts(names))  # [C, M]
-        texts = self.teacher.text_features([prompt(d.class_name, d.phrase) for d in descriptors])
-        bare = self.teacher.text_features([d.phrase for d in descriptors])
+        anchors = self.tower.text_features(prompts(names))  # [C, M]
+        bare = self.tower.text_features([d.phrase for d in descriptors])  # [n, M]
         owner = torch.tensor([names.index(d.class_name) for d in descriptors])
-        scores = relevance_minus_confusability(texts, anchors, owner)
+        scores = relevance_minus_confusability(bare, anchors, owner)
+        faults = self._faults(descriptors)
         verdicts = [
-            replace(descriptor, score=score, kept=False, reason="")
-            for descriptor, score in zip(descriptors, scores.tolist(), strict=True)
+            replace(descriptor, score=score, kept=False, reason=fault)
+            for descriptor, score, fault in zip(descriptors, scores.tolist(), faults, strict=True)
         ]
         for number in range(len(names)):
             rows = torch.where(owner == number)[0]
             best_first = rows[scores[rows].argsort(descending=True, stable=True)].tolist()
             kept: list[int] = []
             for row in best_first:
+                if faults[row]:
+                    continue
                 twin = next((k for k in kept if bare[row] @ bare[k] > self.duplicate), None)
                 if twin is not None:
                     reason = f"says the same as {descriptors[twin].phrase!r}"
@@ -65,13 +93,34 @@ class ClipRefiner:
                 verdicts[row] = replace(verdicts[row], kept=row in kept, reason=reason)
         return verdicts
 
+    def _faults(self, descriptors: Sequence[Descriptor]) -> list[str]:
+        """Why a phrase is out whatever its score; empty where it is not."""
+        faults = [_fault(descriptor) for descriptor in descriptors]
+        if self.judge is not None:
+            rows = [row for row, fault in enumerate(faults) if not fault]
+            asked = [(readable(descriptors[r].class_name), descriptors[r].phrase) for r in rows]
+            for row, visible in zip(rows, self.judge.visible(asked), strict=True):
+                if not visible:
+                    faults[row] = f"no picture shows it, says {self.judge.model.source}"
+        return faults
+
+
+def _fault(descriptor: Descriptor) -> str:
+    if not descriptor.kept:
+        return descriptor.reason
+    if names_only(descriptor.phrase, descriptor.class_name):
+        return "names the class only"
+    word = non_visual_word(descriptor.phrase)
+    return f"no picture shows it: {word!r}" if word else ""
+
 
 def relevance_minus_confusability(texts: Tensor, anchors: Tensor, owner: Tensor) -> Tensor:
-    """Cosine with the own class's anchor, minus the largest with another's.
+    """Cosine with the own class's anchor, minus the mean of those with the others'.
 
     Shapes: texts [n, M], anchors [C, M], both normalised; owner [n], indices of anchors -> [n].
     """
     cosine = texts @ anchors.T
     own = cosine.gather(1, owner[:, None])[:, 0]
-    others = cosine.scatter(1, owner[:, None], -torch.inf)
-    return own - others.amax(1)
+    if len(anchors) == 1:  # nothing to be confused with
+        return own
+    return own - (cosine.sum(1) - own) / (len(anchors) - 1)

@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.names import readable
+from syntrans_l2l.semantics.text_tower import SentenceTower
 from syntrans_l2l.teacher import ClipTeacher
 
 PROMPT = "a photo of a {}"
@@ -35,8 +37,8 @@ class TextEncoder(Protocol):
 
 
 def prompts(class_names: Sequence[str]) -> list[str]:
-    """ "a photo of a NAME", with the underscores of folder names read as spaces."""
-    return [PROMPT.format(name.replace("_", " ")) for name in class_names]
+    """ "a photo of a NAME", with names as they are read."""
+    return [PROMPT.format(readable(name)) for name in class_names]
 
 
 class OpenClipText:
@@ -59,9 +61,7 @@ class OpenClipText:
 
 
 class SentenceEncoder:
-    """A sentence encoder through transformers: mean of the last hidden states, normalised.
-
-    Source: the pooling of Sentence-BERT (Reimers & Gurevych, EMNLP 2019).
+    """A sentence encoder on class names.
 
     Args:
         name_or_path: a hub name, or a local folder with config, tokenizer and weights.
@@ -71,44 +71,14 @@ class SentenceEncoder:
     """
 
     def __init__(self, name_or_path: str = "sentence-transformers/all-MiniLM-L6-v2") -> None:
-        path = Path(name_or_path).expanduser()
-        if not path.is_dir() and (path.is_absolute() or name_or_path.startswith((".", "~"))):
-            raise FileNotFoundError(
-                f"no sentence encoder folder at {name_or_path}; SENTENCE_ENCODER is a folder with "
-                "config.json, tokenizer and weights, or a hub name"
-            )
-        self.location = str(path) if path.is_dir() else name_or_path
-        self.local = path.is_dir()
-        folder = f"{path.resolve().parent.name}/{path.name}"
-        self.source = f"{folder if self.local else name_or_path}, class names"
+        self.tower = SentenceTower(name_or_path)
+        self.source = f"{self.tower.source}, class names"
 
     def key(self) -> dict[str, object]:
-        if not self.local:
-            return {"sentence_encoder": self.location, "prompt": PROMPT}
-        sha = hashlib.sha256()
-        for file in sorted(Path(self.location).glob("*.*")):
-            sha.update(f"{file.name} {file.stat().st_size}\n".encode())
-        name = Path(self.location).name
-        return {"sentence_encoder": f"{name} {sha.hexdigest()[:12]}", "prompt": PROMPT}
+        return {"sentence_encoder": self.tower.digest, "prompt": PROMPT}
 
-    @torch.no_grad()
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
-        from transformers import AutoModel, AutoTokenizer
-
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self.location)
-            model = AutoModel.from_pretrained(self.location).eval()
-        except (OSError, ValueError) as error:
-            raise FileNotFoundError(
-                f"cannot load the sentence encoder {self.location!r} "
-                f"({str(error).splitlines()[0]}); set SENTENCE_ENCODER to a local folder, "
-                "or VECTORS to a file of class vectors"
-            ) from error
-        batch = tokenizer(prompts(class_names), padding=True, return_tensors="pt")
-        hidden = model(**batch).last_hidden_state  # [C, tokens, M]
-        mask = batch["attention_mask"][..., None].to(hidden.dtype)
-        mean = (hidden * mask).sum(1) / mask.sum(1)
-        vectors = torch.nn.functional.normalize(mean, dim=-1).float()
+        vectors = self.tower.text_features(prompts(class_names))
         return SemanticBank(tuple(class_names), vectors, self.source)
 
 

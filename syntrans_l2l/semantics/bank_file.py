@@ -1,0 +1,163 @@
+"""Banks on disk: one JSON for people, one safetensors for machines, each with the other's hash."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.descriptors import Descriptor
+
+FORMAT = "syntrans_l2l semantic bank 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinedBank:
+    """What SynMine made of some classes.
+
+    Args:
+        vectors: one a class.
+        descriptors: all phrases, dropped ones included.
+        dataset: whose classes they are; empty where no data set was at hand.
+        observed: which images a vision-language model has seen; "none" for text alone.
+        made_by: the keys of describer, refiner and encoder.
+    """
+
+    vectors: SemanticBank
+    descriptors: Sequence[Descriptor]
+    dataset: str
+    observed: str
+    made_by: Mapping[str, object]
+
+    def of_class(self, class_name: str) -> list[Descriptor]:
+        """The phrases about one class, kept and dropped."""
+        return [each for each in self.descriptors if each.class_name == class_name]
+
+
+def write_bank(bank: MinedBank, path: Path) -> None:
+    """Write `path` (.json) and the vectors beside it; the same bank gives the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = _text(bank)
+    header = {
+        "class_names": list(bank.vectors.class_names),
+        "descriptors_sha256": _digest(text),
+    }
+    vectors = path.with_suffix(".safetensors")
+    partial = vectors.with_suffix(f".{os.getpid()}.partial")
+    # one entry alone: safetensors writes several in an order of its own
+    save_file({"vectors": bank.vectors.vectors.contiguous()}, partial, {"bank": json.dumps(header)})
+    sha256 = hashlib.sha256(partial.read_bytes()).hexdigest()
+    partial.replace(vectors)
+    shape = list(bank.vectors.vectors.shape)
+    stored = {"file": vectors.name, "shape": shape, "sha256": sha256}
+    whole = {"format": FORMAT, **text, "vectors": stored}
+    partial.write_text(json.dumps(whole, indent=1, ensure_ascii=False, default=str) + "\n")
+    partial.replace(path)
+
+
+def read_bank(path: Path) -> MinedBank:
+    """The bank whose JSON lies at `path`.
+
+    Raises:
+        FileNotFoundError: the JSON or the vectors are missing.
+        ValueError: one is not of the stated form, or they do not belong together.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+        if content["format"] != FORMAT:
+            raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")
+        stored = content["vectors"]
+        vectors = path.parent / Path(stored["file"]).name
+        data = vectors.read_bytes()
+        with safe_open(vectors, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["bank"])
+            tensor = file.get_tensor("vectors")
+        text = {name: content[name] for name in _PARTS}
+        descriptors = list(_descriptors(content["classes"], content["prompts"]))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"no bank at {path}: {error.filename} is missing; a bank is FILE.json with "
+            "FILE.safetensors beside it, and benchmarks/mine.py makes it"
+        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
+        raise ValueError(f"{path} is no semantic bank ({error}); mine it again") from error
+    if hashlib.sha256(data).hexdigest() != stored["sha256"]:
+        raise ValueError(f"{vectors} is not what {path} was written with: mine the bank again")
+    if header["descriptors_sha256"] != _digest(text) or header["class_names"] != list(
+        content["classes"]
+    ):
+        raise ValueError(f"{path} was changed after its vectors were made: mine the bank again")
+    return MinedBank(
+        vectors=SemanticBank(tuple(header["class_names"]), tensor, content["source"]),
+        descriptors=descriptors,
+        dataset=content["dataset"],
+        observed=content["observed"],
+        made_by=content["made_by"],
+    )
+
+
+class BankFile:
+    """The vectors of a bank on disk, for any benchmark.
+
+    Raises:
+        FileNotFoundError: there is no such bank.
+        ValueError: the bank is damaged, or its two files do not belong together.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+        self.source = self.bank.vectors.source
+
+    @cached_property
+    def bank(self) -> MinedBank:
+        """The whole bank."""
+        return read_bank(self.path)
+
+    def key(self) -> dict[str, object]:
+        return {"bank": self.bank.vectors.digest}
+
+    def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
+        vectors = self.bank.vectors
+        return SemanticBank(tuple(class_names), vectors.select(class_names), vectors.source)
+
+
+_PARTS = ("source", "dataset", "observed", "made_by", "classes", "prompts")
+
+
+def _text(bank: MinedBank) -> dict[str, object]:
+    """What people read, as JSON will give it back."""
+    classes: dict[str, list[dict[str, object]]] = {name: [] for name in bank.vectors.class_names}
+    for descriptor in bank.descriptors:
+        entry = asdict(descriptor)
+        del entry["class_name"]
+        classes[descriptor.class_name].append({**entry, "prompt": descriptor.prompt_hash})
+    text = {
+        "source": bank.vectors.source,
+        "dataset": bank.dataset,
+        "observed": bank.observed,
+        "made_by": bank.made_by,
+        "classes": classes,
+        "prompts": {each.prompt_hash: each.prompt for each in bank.descriptors},
+    }
+    return cast(dict[str, object], json.loads(json.dumps(text, default=str)))
+
+
+def _descriptors(
+    classes: Mapping[str, Sequence[Mapping[str, Any]]], prompts: Mapping[str, str]
+) -> list[Descriptor]:
+    return [
+        Descriptor(**{**entry, "class_name": name, "prompt": prompts[entry["prompt"]]})
+        for name, entries in classes.items()
+        for entry in entries
+    ]
+
+
+def _digest(text: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(text, sort_keys=True).encode()).hexdigest()
