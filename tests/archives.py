@@ -1,5 +1,6 @@
 """Writes data sets in their true file formats, smaller only in the number of images."""
 
+import importlib
 import io
 import json
 import pickle
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
+from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.datasets import published
 
 Pixels = NDArray[np.uint8]
@@ -109,9 +111,12 @@ def write_tiered(root: Path, images: int, python2: bool = False) -> dict[str, Pi
 
 def write_cub(folder: Path, images: int) -> None:
     """CUB_200_2011 as its archive unpacks, pictures wider than high."""
+    learn2learn()
+    lists = importlib.import_module("learn2learn.vision.datasets.cu_birds200").SPLITS
+    names = sorted(name for split in lists.values() for name in split)
+    made = pictures(200, images, (96, 120)).reshape(200, images, 96, 120, 3)
     listing = []
-    for c, pixels in enumerate(pictures(200, images, (96, 120)).reshape(200, images, 96, 120, 3)):
-        name = f"{c + 1:03d}.Bird_number_{c + 1}"
+    for c, (name, pixels) in enumerate(zip(names, made, strict=True)):
         for number, picture in enumerate(pixels):
             path = folder / "images" / name / f"Bird_{number:04d}_{c}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,9 +24,11 @@ def test_cub_divides_its_folders(tmp_path: Path, place: str) -> None:
     sizes = [len(split.class_names) for split in (data.train, data.validation, data.test)]
     assert sizes == [100, 50, 50]
     assert data.test.images.shape == (100, 3, 84, 84)
-    numbers = [int(name.rpartition("_")[2]) for name in data.test.class_names]
-    assert numbers == [int(number) for number in published.classes("cub")["test"]]
-    mean = pictures(200, 2, (96, 120)).reshape(200, -1, 3).mean(1)[numbers[0] - 1]
+    numbers = published.classes("cub")["test"]
+    folders = [next((tmp_path / place / "images").glob(f"{number}.*")) for number in numbers]
+    assert data.test.class_keys == tuple(folder.name[4:] for folder in folders)
+    assert "Red_winged_Blackbird" in data.test.class_names
+    mean = pictures(200, 2, (96, 120)).reshape(200, -1, 3).mean(1)[int(numbers[0]) - 1]
     np.testing.assert_allclose(data.test.images[:2].float().mean((0, 2, 3)), mean, atol=12)
     assert Cub().class_counts(tmp_path)["test"] == dict.fromkeys(data.test.class_names, 2)
 
@@ -36,8 +38,8 @@ def test_missing_and_half_unpacked_birds(tmp_path: Path) -> None:
         Cub().class_counts(tmp_path)
     archive = tmp_path / "CUB_200_2011"
     write_cub(archive, 1)
-    next((archive / "images" / "003.Bird_number_3").iterdir()).unlink()
-    with pytest.raises(FileNotFoundError, match=r"half-unpacked.*1 missing \(003\.Bird"):
+    next((archive / "images" / "003.Sooty_Albatross").iterdir()).unlink()
+    with pytest.raises(FileNotFoundError, match=r"half-unpacked.*1 missing \(003\.Sooty"):
         Cub().class_counts(tmp_path)
 
 

@@ -58,7 +58,7 @@ def test_learn2learn_reads_the_same_from_these_files(tmp_path: Path) -> None:
 def test_tasks_hold_images_from_0_to_1(tmp_path: Path) -> None:
     """learn2learn's own lee2019 takes pixels from 0 to 255 for these, and inverts colours."""
     write_mini(tmp_path, 2)
-    tasksets = semantic_tasksets("mini_imagenet", test_samples=2, root=tmp_path)
+    tasksets = semantic_tasksets("mini_imagenet", train_samples=2, test_samples=2, root=tmp_path)
     task = tasksets.test.sample()
     assert task.class_ids is not None
     data = MiniImagenet().load(tmp_path, Cache(tmp_path / "syntrans_cache"))

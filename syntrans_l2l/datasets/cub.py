@@ -52,9 +52,8 @@ def _folders(root: Path) -> dict[str, dict[str, Path]]:
         raise FileNotFoundError(f"no CUB at {places[0]} or {places[1]}; {how_to_get(Cub.name)}")
     by_number = {folder.name[:3]: folder for folder in sorted((archive / "images").iterdir())}
     listing = archive / "images.txt"
-    listed = [line.split()[1] for line in listing.read_text().splitlines() if line.strip()] if (
-        listing.is_file()
-    ) else []  # fmt: skip
+    lines = listing.read_text().splitlines() if listing.is_file() else []
+    listed = [line.split()[1] for line in lines if line.strip()]  # "1 001.SPECIES/PICTURE.jpg"
     missing = [path for path in listed if not (archive / "images" / path).is_file()]
     folders = {}
     for split, numbers in published.classes(Cub.name).items():

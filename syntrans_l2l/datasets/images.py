@@ -72,8 +72,8 @@ def load_images(
     def make(tensors: Tensors) -> None:
         with progress("reading images", total=sum(counts.values()), unit="img") as advance:
             for split in SPLITS:
-                for place, image in zip(tensors[split], images(split), strict=True):
-                    place.copy_(image)
+                for row, image in zip(range(counts[split]), images(split), strict=True):
+                    tensors[split][row] = image
                     advance(1)
 
     shapes = {split: (counts[split], 3, size, size) for split in SPLITS}
