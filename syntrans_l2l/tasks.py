@@ -150,7 +150,8 @@ def semantic_tasksets(
     """learn2learn's `get_tasksets`, with tasks that know their classes.
 
     Args:
-        name: a data set's name ("cifar_fs", "fc100"), or one that is loaded already.
+        name: a data set's name ("mini_imagenet", "tiered_imagenet", "cifar_fs", "fc100", "cub",
+            "generated"), or one that is loaded already.
         train_ways: N of the training tasks.
         train_samples: K + Q of the training tasks.
         test_ways: N of the validation and test tasks.

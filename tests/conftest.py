@@ -1,4 +1,4 @@
-"""Fixtures: a miniature CIFAR-FS archive in the true layout, and random data in memory."""
+"""Fixtures: a miniature CIFAR-FS archive in the true layout, random data and an arena in memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,13 +7,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 import gin
+from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData, Split
+from syntrans_l2l.evaluation.episodes import Episodes, sample_episodes
+from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.semantics.bank import SemanticBank
 
 REPOSITORY = Path(__file__).parent.parent
 NAMES = [f"class_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
 SPLITS = {"train": NAMES[:12], "val": NAMES[12:18], "test": NAMES[18:24]}
+
+VISUAL, SEMANTIC = 24, 4  # D and M of the arena
 
 MakeArchive = Callable[..., Path]
 
@@ -72,4 +79,30 @@ def data() -> FewShotData:
         validation=random_split(6, 24, "validation", 1),
         test=random_split(6, 24, "novel", 2),
         fingerprint="random",
+    )
+
+
+@pytest.fixture
+def arena(data: FewShotData, tmp_path: Path) -> Arena:
+    """Features that a linear map of the class vectors explains, but noisily."""
+    generator = torch.Generator().manual_seed(0)
+    names = data.class_names
+    vectors = torch.randn(len(names), SEMANTIC, generator=generator)
+    centres = F.normalize(vectors, dim=-1) @ torch.randn(SEMANTIC, VISUAL, generator=generator)
+    features, first = {}, 0
+    for split in ("train", "validation", "test"):
+        labels = getattr(data, split).labels
+        noise = 2.5 * torch.randn(len(labels), VISUAL, generator=generator)
+        features[split] = centres[labels + first] + noise
+        first += len(getattr(data, split).class_names)
+    return Arena(
+        data=data, features=features, student="s", student_name="random",
+        semantics=SemanticBank(names, vectors, "random"), cache=Cache(tmp_path),
+        device=torch.device("cpu"), seed=0,
+    )  # fmt: skip
+
+
+def episodes_of(data: FewShotData, split: str, count: int = 300, shots: int = 1) -> Episodes:
+    return sample_episodes(
+        getattr(data, split), ways=5, shots=shots, queries=5, count=count, seed=0
     )

@@ -1,9 +1,11 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from syntrans_l2l.cache import Cache, code_digest, digest
+from syntrans_l2l.cache import Cache, code_digest, digest, tensor_digest
 
 KEY = {"data": "x", "seed": 1}
 
@@ -56,3 +58,51 @@ def test_code_digest_sees_code_and_not_comments(
         (tmp_path / f"module_{number}.py").write_text(source)
         digests.append(code_digest(f"module_{number}"))
     assert digests[0] == digests[1] != digests[3]
+
+
+def test_filling_in_place_gives_an_entry_like_any_other(tmp_path: Path) -> None:
+    cache, shapes = Cache(tmp_path), {"train": (3, 2, 2), "test": (1, 5)}
+
+    def make(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["train"].copy_(torch.arange(12).view(3, 2, 2))
+        tensors["test"].fill_(7)
+
+    filled = cache.fill("images", KEY, shapes, make)
+    loaded = cache.load("images", KEY)
+    assert loaded is not None
+    for name, shape in shapes.items():
+        assert loaded[name].dtype == torch.uint8 and loaded[name].shape == shape
+        assert torch.equal(loaded[name], filled[name])
+    assert loaded["train"].flatten().tolist() == list(range(12))
+    assert cache.checksum("images", KEY) == tensor_digest(loaded)[:20]
+    assert torch.equal(cache.fill("images", KEY, shapes, lambda _: 1 / 0)["test"], loaded["test"])
+
+
+def test_an_interrupted_filling_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        Cache(tmp_path).fill("images", KEY, {"train": (2, 2)}, lambda _: 1 / 0)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_what_is_filled_stays_out_of_memory(tmp_path: Path) -> None:
+    """200 MB are written and read back, and the process grows by a tenth of that at most."""
+    script = f"""
+import torch
+from pathlib import Path
+from syntrans_l2l.cache import Cache
+
+def anonymous():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+
+def make(tensors):
+    for row in tensors["train"]:
+        row.copy_(torch.full((1000, 1000), 3, dtype=torch.uint8))
+
+before = anonymous()
+images = Cache(Path({str(tmp_path)!r})).fill("images", {{}}, {{"train": (200, 1000, 1000)}}, make)
+assert images["train"][:100].amax() == 3
+assert anonymous() - before < 20, anonymous() - before
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr

@@ -2,14 +2,17 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from archives import dump, write_fc100
 from conftest import SPLITS, MakeArchive
 from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import benchmark
+from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.fc100 import CLASSES, Fc100
 
@@ -93,3 +96,33 @@ def test_names_of_data_sets() -> None:
     assert isinstance(benchmark("fc100"), Fc100)
     with pytest.raises(ValueError, match="known: cifar_fs, fc100"):
         benchmark("cifar-fs")
+
+
+def test_fc100_from_learn2learns_pickles(tmp_path: Path) -> None:
+    write_fc100(tmp_path, CLASSES, images=2)
+    data = Fc100().load(tmp_path, Cache(tmp_path / "cache"))
+    fine = sorted(name for names in CLASSES.values() for name in names)
+    for split, names in CLASSES.items():
+        part: Split = getattr(data, split)
+        assert list(part.class_names) == names
+        shown = part.images[:, 0, 0, 0].tolist()  # each image shows its number
+        named = [part.class_names[label] for label in part.labels.tolist()]
+        assert named == [fine[number] for number in shown]
+    assert Fc100().class_counts(tmp_path)["test"] == dict.fromkeys(CLASSES["test"], 2)
+
+
+def test_fc100s_numbers_are_trusted_only_as_the_published_classes(tmp_path: Path) -> None:
+    write_fc100(tmp_path, CLASSES, images=1)
+    test = tmp_path / "FC100_test.pickle"
+    pixels = np.zeros((20, 32, 32, 3), np.uint8)
+    dump(test, {"data": pixels, "labels": list(range(20))}, python2=True)
+    with pytest.raises(
+        ValueError, match="labels are not numbers of CIFAR-100's fine classes but 0"
+    ):
+        Fc100().class_counts(tmp_path)
+    dump(test, {"data": pixels, "labels": list(range(1, 21))})
+    with pytest.raises(ValueError, match="does not hold the published classes of the test split"):
+        Fc100().class_counts(tmp_path)
+    dump(test, {"data": pixels / 255, "labels": list(range(1, 21))})
+    with pytest.raises(ValueError, match=r"data must be uint8 \[n, 32, 32, 3\] with n labels"):
+        Fc100().class_counts(tmp_path)

@@ -1,23 +1,23 @@
-"""SynTrans and MAML from data to predictor, on random images."""
-
-from pathlib import Path
+"""SynTrans from data to predictor, on random images."""
 
 import pytest
 import torch
+from conftest import SEMANTIC as M
+from conftest import VISUAL as D
+from conftest import episodes_of
 from torch import Tensor
 from torch.nn import functional as F
 
-from syntrans_l2l.cache import Cache, tensor_digest
+from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.evaluation.episodes import Episodes, sample_episodes
+from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.evaluation.evaluate import evaluate
 from syntrans_l2l.methods.base import Arena
-from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.selection import Choice, class_accuracies, select
-from syntrans_l2l.methods.syntrans import SynTrans, SynTransSettings
+from syntrans_l2l.methods.stages import SynTransSettings
+from syntrans_l2l.methods.syntrans import SynTransMethod
 from syntrans_l2l.networks.fusion import Scores
-from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.training.bridge import (
     BridgeTraining,
     class_centres,
@@ -32,33 +32,6 @@ PARTS = SynTransSettings(
     bridge=BridgeTraining(hidden=64, epochs=30, batch_size=64, dropout=0.0, cycle=0.5),
     meta=MetaTraining(iterations=5, batch_size=2, queries=3),
 )
-D, M = 24, 4
-
-
-@pytest.fixture
-def arena(data: FewShotData, tmp_path: Path) -> Arena:
-    """Features that a linear map of the class vectors explains, but noisily."""
-    generator = torch.Generator().manual_seed(0)
-    names = data.class_names
-    vectors = torch.randn(len(names), M, generator=generator)
-    centres = F.normalize(vectors, dim=-1) @ torch.randn(M, D, generator=generator)
-    features, first = {}, 0
-    for split in ("train", "validation", "test"):
-        labels = getattr(data, split).labels
-        noise = 2.5 * torch.randn(len(labels), D, generator=generator)
-        features[split] = centres[labels + first] + noise
-        first += len(getattr(data, split).class_names)
-    return Arena(
-        data=data, features=features, student="s", student_name="random",
-        semantics=SemanticBank(names, vectors, "random"), cache=Cache(tmp_path),
-        device=torch.device("cpu"), seed=0,
-    )  # fmt: skip
-
-
-def episodes_of(data: FewShotData, split: str, count: int = 300, shots: int = 1) -> Episodes:
-    return sample_episodes(
-        getattr(data, split), ways=5, shots=shots, queries=5, count=count, seed=0
-    )
 
 
 def test_semantics_help_and_shuffled_ones_do_not(arena: Arena) -> None:
@@ -66,9 +39,9 @@ def test_semantics_help_and_shuffled_ones_do_not(arena: Arena) -> None:
     accuracy = {}
     for method in (
         ProtoNet("cosine"),
-        SynTrans("full", PARTS),
-        SynTrans("shuffled", PARTS),
-        SynTrans("visual", PARTS),
+        SynTransMethod("full", PARTS),
+        SynTransMethod("shuffled", PARTS),
+        SynTransMethod("visual", PARTS),
     ):
         predictor = method.prepare(arena, validation)
         accuracy[method.name] = float(evaluate(predictor.predict, test).mean())
@@ -80,7 +53,7 @@ def test_semantics_help_and_shuffled_ones_do_not(arena: Arena) -> None:
 def test_predictions_do_not_see_the_other_queries(arena: Arena) -> None:
     """Inductive: a query's logits are the same whatever else is asked."""
     test = episodes_of(arena.data, "test", count=20)
-    predictor = SynTrans("full", PARTS).prepare(arena, episodes_of(arena.data, "validation"))
+    predictor = SynTransMethod("full", PARTS).prepare(arena, episodes_of(arena.data, "validation"))
     one = Episodes(test.class_ids, test.support, test.query[:, :, :1])
     torch.testing.assert_close(
         predictor.predict(one), predictor.predict(test).unflatten(1, (5, 5))[:, :, 0]
@@ -91,10 +64,10 @@ def test_a_second_preparation_finds_everything(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test, validation = episodes_of(arena.data, "test", 20), episodes_of(arena.data, "validation")
-    first = SynTrans("full", PARTS).prepare(arena, validation)
+    first = SynTransMethod("full", PARTS).prepare(arena, validation)
     for name in ("fit_bridges", "meta_train"):
-        monkeypatch.delattr(f"syntrans_l2l.methods.syntrans.{name}")
-    second = SynTrans("full", PARTS).prepare(arena, validation)
+        monkeypatch.delattr(f"syntrans_l2l.methods.stages.{name}")
+    second = SynTransMethod("full", PARTS).prepare(arena, validation)
     assert torch.equal(first.predict(test), second.predict(test))
     assert first.selected == second.selected
     assert first.selected["split"] == "validation"
@@ -189,7 +162,7 @@ def test_the_best_alpha_grows_with_the_shots(arena: Arena) -> None:
     chosen = []
     for shots in (1, 10):
         validation = episodes_of(arena.data, "validation", shots=shots)
-        values = SynTrans("full", PARTS).prepare(arena, validation).selected["values"]
+        values = SynTransMethod("full", PARTS).prepare(arena, validation).selected["values"]
         assert isinstance(values, dict)
         chosen.append(values["alpha"])
     assert chosen[0] < chosen[1]
@@ -198,26 +171,4 @@ def test_the_best_alpha_grows_with_the_shots(arena: Arena) -> None:
 def test_meta_training_needs_ways_in_every_fold(arena: Arena) -> None:
     parts = SynTransSettings(folds=3, bridge=PARTS.bridge, meta=PARTS.meta)
     with pytest.raises(ValueError, match="use fewer folds"):
-        SynTrans("visual", parts).prepare(arena, episodes_of(arena.data, "validation", 5))
-
-
-@pytest.mark.parametrize("first_order", [True, False])
-def test_maml_is_learn2learns_and_resumes(arena: Arena, first_order: bool) -> None:
-    maml = Maml(first_order=first_order, iterations=3, meta_batch=2, hidden_size=4,
-                adaptation_steps=2, train_queries=3, episodes=10)  # fmt: skip
-    validation, test = (episodes_of(arena.data, split, 10) for split in ("validation", "test"))
-    predictor = maml.prepare(arena, validation)
-    assert predictor.budget == f"6 tasks, {'first' if first_order else 'second'} order"
-    accuracies = evaluate(predictor.predict, test)
-    assert torch.equal(accuracies, evaluate(maml.prepare(arena, validation).predict, test))
-
-    # the oracle: learn2learn's own loop on the trained network
-    learner = maml._learner(arena, 5)
-    [path] = (arena.cache.root / "maml").iterdir()
-    learner.load_state_dict(torch.load(path, weights_only=True)["maml"])
-    images = arena.data.test.images.float() / 255 - 0.5
-    clone = learner.clone()
-    for _ in range(2):
-        clone.adapt(F.cross_entropy(clone(images[test.support[0]].flatten(0, 1)), torch.arange(5)))
-    expected = clone(images[test.query[0]].flatten(0, 1))
-    torch.testing.assert_close(predictor.predict(test.first(1))[0], expected.detach())
+        SynTransMethod("visual", parts).prepare(arena, episodes_of(arena.data, "validation", 5))

@@ -2,16 +2,25 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import REPOSITORY, SPLITS, MakeArchive, write_archive
+from safetensors.torch import load_file
+
+from syntrans_l2l import SemanticTaskset, SynTrans, finished_algorithm
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.config import load_experiment
+from syntrans_l2l.networks.student import resnet12
 
 SMALL = (
     "resnet12.width = 4",
@@ -22,11 +31,11 @@ SMALL = (
     "SynTransSettings.folds = 2",
     "BridgeTraining.hidden = 32",
     "MetaTraining.iterations = 5",
-    "Maml.iterations = 2",
-    "Maml.hidden_size = 4",
-    "Maml.episodes = 4",
+    "TaskTraining.iterations = 2",
+    "TaskTraining.hidden_size = 4",
+    "TaskTraining.episodes = 4",
     "Maml.adaptation_steps = 1",
-    "Maml.train_queries = 5",
+    "TaskTraining.queries = 5",
 )
 METHODS = (
     "protonet_cosine",
@@ -38,10 +47,15 @@ METHODS = (
 )
 
 
-def command(
-    root: Path, out: Path, *bindings: str, file: Path | str = "syntrans_cifarfs_cpu.gin"
+def command_line(
+    root: Path,
+    out: Path,
+    *bindings: str,
+    file: Path | str = "syntrans_cifarfs_cpu.gin",
+    command: str = "run",
 ) -> tuple[list[str], dict[str, str]]:
     arguments = [sys.executable, str(REPOSITORY / "benchmarks" / "run.py")]
+    arguments += [] if command == "run" else [command]
     arguments += ["--gin", str(REPOSITORY / "gin" / file), "--out", str(out)]
     for binding in bindings:
         arguments += ["--set", binding]
@@ -51,9 +65,13 @@ def command(
 
 
 def run(
-    root: Path, out: Path, *bindings: str, file: Path | str = "syntrans_cifarfs_cpu.gin"
+    root: Path,
+    out: Path,
+    *bindings: str,
+    file: Path | str = "syntrans_cifarfs_cpu.gin",
+    command: str = "run",
 ) -> subprocess.CompletedProcess[str]:
-    arguments, environment = command(root, out, *bindings, file=file)
+    arguments, environment = command_line(root, out, *bindings, file=file, command=command)
     return subprocess.run(arguments, env=environment, capture_output=True, text=True)
 
 
@@ -114,7 +132,7 @@ def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(
     """Another process, another cache, killed after its first record: the same accuracies."""
     root, out, bindings, _ = finished
     shutil.copytree(root / "cifarfs" / "cifar100", tmp_path / "cifarfs" / "cifar100")
-    arguments, environment = command(tmp_path, tmp_path / "out", *bindings)
+    arguments, environment = command_line(tmp_path, tmp_path / "out", *bindings)
     process = subprocess.Popen(
         arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -135,6 +153,38 @@ def test_the_same_seed_gives_the_same_bits_and_a_killed_run_resumes(
             for folder, record in ((out, first), (tmp_path / "out", second))
         )
         assert one == other
+
+
+def test_the_algorithm_of_a_finished_row(
+    finished: tuple[Path, Path, tuple[str, ...], str], tmp_path: Path
+) -> None:
+    """From images to accuracies by learn2learn's protocol: those of the record."""
+    root, out, bindings, _ = finished
+    experiment = load_experiment(REPOSITORY / "gin" / "syntrans_cifarfs_cpu.gin", list(bindings))
+    place: dict[str, Any] = {"root": root, "cache": Cache(root / "syntrans_cache")}
+    algorithm = finished_algorithm(experiment, shots=5, **place)
+    algorithm.save_pretrained(tmp_path)
+    network = resnet12(width=4)
+    test = experiment.dataset.load(**place).test
+    read = SynTrans.from_pretrained(tmp_path, network)
+    random.seed(experiment.seed)
+    taskset = SemanticTaskset(test, ways=5, samples=5 + 15)
+    accuracies = []
+    for _ in range(100):
+        task = taskset.sample()
+        rows = torch.arange(100).view(5, 20)
+        with torch.no_grad():
+            read.adapt(task[0][rows[:, :5].flatten()], task[1][rows[:, :5].flatten()],
+                       task.class_ids)  # fmt: skip
+            logits = read(task[0][rows[:, 5:].flatten()])
+        right = logits.argmax(1) == task[1][rows[:, 5:].flatten()]
+        accuracies.append(100 * right.double().mean())
+    [record] = [r for r in records(out) if (r["method"], r["shots"]) == ("syntrans", 5)]
+    written = load_file(out / str(record["episode_accuracies"]))["accuracies"]
+    torch.testing.assert_close(torch.stack(accuracies), written)
+    for title, message in (("maml", "is Maml's, not SynTrans's"), ("none", "no row 'none'")):
+        with pytest.raises(ValueError, match=message):
+            finished_algorithm(experiment, title, shots=5, **place)
 
 
 def fails_with(message: str, result: subprocess.CompletedProcess[str]) -> None:

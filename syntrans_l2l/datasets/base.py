@@ -11,31 +11,40 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.progress import Progress, silent
 
 SPLITS = ("train", "validation", "test")
+ALIASES = {"val": "validation"}  # what files say instead
 
 
 @dataclass(frozen=True)
 class Split:
-    """The images of some classes.
+    """The images of some classes, or their features where a data set holds no images.
 
-    Shapes: images [n, 3, H, W] uint8; labels [n] int64, indices into `class_names` [C].
+    `class_keys` name the classes in files: WordNet ids where the names are words; the names
+    themselves where left empty.
+
+    Shapes: images [n, 3, H, W] uint8, or features [n, D] float32; labels [n] int64, indices
+    into `class_names` [C].
     """
 
     images: Tensor
     labels: Tensor
     class_names: tuple[str, ...]
+    class_keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.class_keys:
+            object.__setattr__(self, "class_keys", self.class_names)
 
     def class_counts(self) -> Tensor:
         """Images per class, [C]."""
         return torch.bincount(self.labels, minlength=len(self.class_names))
 
+    def named_counts(self) -> dict[str, int]:
+        """Images per class by name."""
+        return dict(zip(self.class_names, self.class_counts().tolist(), strict=True))
+
     def check_episodes(self, *, ways: int, shots: int, queries: int) -> None:
         """Raise ValueError where an episode of this size cannot be drawn."""
-        check_episode_size(
-            dict(zip(self.class_names, self.class_counts().tolist(), strict=True)),
-            ways=ways,
-            shots=shots,
-            queries=queries,
-        )
+        check_episode_size(self.named_counts(), ways=ways, shots=shots, queries=queries)
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,11 @@ class FewShotData:
     def class_names(self) -> tuple[str, ...]:
         """The names of all classes: train, then validation, then test."""
         return self.train.class_names + self.validation.class_names + self.test.class_names
+
+    @property
+    def class_keys(self) -> tuple[str, ...]:
+        """What files call these classes, in the same order."""
+        return self.train.class_keys + self.validation.class_keys + self.test.class_keys
 
 
 class Benchmark(Protocol):

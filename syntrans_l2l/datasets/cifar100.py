@@ -19,16 +19,13 @@ from torch import Tensor
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import SPLITS, FewShotData, Split
+from syntrans_l2l.datasets.sources import how_to_get
 from syntrans_l2l.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
 _FOLDERS = {"train": "train", "validation": "val", "test": "test"}
-HOW_TO_GET = (
-    "download it with learn2learn.vision.datasets.CIFARFS(root, download=True), or unpack "
-    "cifar100.zip so that ROOT/cifarfs/cifar100/{data,splits} exist, where ROOT is "
-    "$SYNTRANS_DATA (default ~/data)"
-)
+HOW_TO_GET = how_to_get("cifar_fs")
 
 
 def archive_classes(root: Path) -> dict[str, list[str]]:
@@ -39,12 +36,12 @@ def archive_classes(root: Path) -> dict[str, list[str]]:
     """
     archive = root / "cifarfs" / "cifar100"
     if not archive.is_dir():
-        raise FileNotFoundError(f"no CIFAR-FS archive at {archive}: {HOW_TO_GET}")
+        raise FileNotFoundError(f"no CIFAR-FS archive at {archive}; {HOW_TO_GET}")
     classes = {}
     for split, folder in _FOLDERS.items():
         listing = archive / "splits" / "bertinetto" / f"{folder}.txt"
         if not listing.is_file():
-            raise FileNotFoundError(f"the CIFAR-FS archive lacks {listing}: {HOW_TO_GET}")
+            raise FileNotFoundError(f"the CIFAR-FS archive lacks {listing}; {HOW_TO_GET}")
         classes[split] = sorted(listing.read_text().split())
     missing = [
         name

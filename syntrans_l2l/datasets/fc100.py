@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets import cifar100
+from syntrans_l2l.datasets import cifar100, fc100_pickles
 from syntrans_l2l.datasets.base import FewShotData
+from syntrans_l2l.datasets.sources import how_to_get
 from syntrans_l2l.progress import Progress, silent
 
 _TRAIN = """
@@ -27,7 +28,7 @@ CLASSES = {"train": _TRAIN.split(), "validation": _VALIDATION.split(), "test": _
 
 
 class Fc100:
-    """FC100, assembled from the images of the CIFAR-FS archive.
+    """FC100: learn2learn's pickles where they are, else the images of the CIFAR-FS archive.
 
     Source: Oreshkin et al., "TADAM: Task dependent adaptive metric for improved few-shot
     learning", NeurIPS 2018: 12, 4 and 4 super-classes of five classes each.
@@ -36,15 +37,20 @@ class Fc100:
     name = "fc100"
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
+        if fc100_pickles.files(root):
+            data = fc100_pickles.load(self.name, CLASSES, root)
+            return {split: getattr(data, split).named_counts() for split in CLASSES}
         counts = cifar100.archive_counts(root)
         missing = [name for names in CLASSES.values() for name in names if name not in counts]
         if missing:
             raise FileNotFoundError(
                 f"FC100 needs all 100 classes of CIFAR-100; {len(missing)} are missing below "
-                f"{root / 'cifarfs'} ({', '.join(missing[:3])}, ...): {cifar100.HOW_TO_GET}"
+                f"{root / 'cifarfs'} ({', '.join(missing[:3])}, ...); {how_to_get(self.name)}"
             )
         return {split: {name: counts[name] for name in names} for split, names in CLASSES.items()}
 
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
+        if fc100_pickles.files(root):
+            return fc100_pickles.load(self.name, CLASSES, root)
         self.class_counts(root)
         return cifar100.load(self.name, CLASSES, root, cache, progress)

@@ -43,4 +43,9 @@ def paired_ci95(values: Tensor, reference: Tensor) -> Mean:
 
 def episode_accuracies(logits: Tensor, labels: Tensor) -> Tensor:
     """Percent of queries right, per episode: logits [E, N * Q, N], labels [N * Q] -> [E]."""
-    return (logits.argmax(-1) == labels).double().mean(-1) * 100.0
+    return percent_right(logits.argmax(-1), labels)
+
+
+def percent_right(said: Tensor, labels: Tensor) -> Tensor:
+    """Percent of answers right, per episode: said [E, N * Q], labels [N * Q] -> [E]."""
+    return (said == labels).double().mean(-1) * 100.0

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
@@ -14,6 +15,7 @@ from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.bank import SemanticBank
 
 Predict = Callable[[Episodes], Tensor]
+Diagnose = Callable[[Episodes], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,23 @@ class Arena:
     seed: int
     progress: Progress = silent
 
+    def unit_features(self) -> dict[str, Tensor]:
+        """n(z) of each split, [n, D], on the device."""
+        return {
+            split: F.normalize(features.to(self.device), dim=-1)
+            for split, features in self.features.items()
+        }
+
+    def key(self, uses_text: bool) -> dict[str, object]:
+        """What determines a head on these features besides its own settings, for cache keys."""
+        return {
+            "data": self.data.fingerprint,
+            "student": self.student,
+            "semantics": self.semantics.digest if self.semantics and uses_text else "",
+            "seed": self.seed,
+            "device": self.device.type,
+        }
+
 
 @dataclass(frozen=True)
 class Predictor:
@@ -51,11 +70,13 @@ class Predictor:
         predict: test episodes -> logits [E, N * Q, N].
         selected: what was chosen, on which split and from which grid.
         budget: what was spent on training beyond the student, in words.
+        diagnose: test episodes -> further tensors for figures; None where there are none.
     """
 
     predict: Predict
     selected: dict[str, object] = field(default_factory=dict)
     budget: str = "none"
+    diagnose: Diagnose | None = None
 
 
 class Method(Protocol):
@@ -63,7 +84,8 @@ class Method(Protocol):
 
     `name` goes into the records; the flags say what the row has seen beyond base images.
     `episodes` limits the test episodes of a slow method to the first so many. `selects`
-    says whether `prepare` uses validation episodes at all.
+    says whether `prepare` uses validation episodes at all, `uses_base_classes` whether it
+    trains on base classes.
     """
 
     name: str
@@ -72,6 +94,7 @@ class Method(Protocol):
     is_transductive: bool
     uses_student: bool
     selects: bool
+    uses_base_classes: bool
     episodes: int | None
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:

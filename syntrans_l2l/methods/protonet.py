@@ -29,6 +29,7 @@ class ProtoNet:
     is_transductive = False
     uses_student = True
     selects = False
+    uses_base_classes = False
     episodes = None
 
     def __init__(self, distance: Literal["euclidean", "cosine"] = "euclidean") -> None:

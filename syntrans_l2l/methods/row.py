@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from syntrans_l2l.methods.base import Method
+from syntrans_l2l.preparation import Encoder
 from syntrans_l2l.semantics.bank_file import BankFile
 from syntrans_l2l.semantics.text_encoder import TextEncoder, VectorFile
 from syntrans_l2l.semantics.written import Written
 from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.distillation import Distillation
-
-Encoder = Literal["base", "distilled", "teacher"]
 
 
 @dataclass(frozen=True, kw_only=True)

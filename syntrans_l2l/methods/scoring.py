@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.protonet import cosine_logits
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Scores, score
@@ -14,7 +15,6 @@ from syntrans_l2l.networks.fusion import Scores, score
 _BATCH = 200  # episodes
 
 
-@torch.no_grad()
 def to_semantic(bridges: Sequence[Bridge], features: Tensor) -> Tensor | None:
     """The mean of all bridges' n(G_vs(n(z))), normalised: [n, D] -> [n, M].
 
@@ -56,3 +56,40 @@ def episode_scores(
         named = torch.einsum("eqm,enm->eqn", bridged[batch.query].flatten(1, 2), vectors)
         parts.append(score(query, visual, reconstructed, named))
     return Scores.concatenate(parts)
+
+
+@torch.no_grad()
+def affinities(features: Tensor, episodes: Episodes) -> Tensor:
+    """Cosines of queries with every shot: features n(z) [n, D] -> [E, N * Q, N, K]."""
+    return torch.cat(
+        [
+            torch.einsum(
+                "eqd,enkd->eqnk", features[batch.query].flatten(1, 2), features[batch.support]
+            )
+            for batch in episodes.batches(_BATCH)
+        ]
+    )
+
+
+@torch.no_grad()
+def class_cosines(features: Tensor, weights: Tensor, episodes: Episodes) -> Tensor:
+    """Cosines of queries with normalised class weights [C, D]: [E, N * Q, N]."""
+    return torch.cat(
+        [
+            torch.einsum(
+                "eqd,end->eqn", features[batch.query].flatten(1, 2), weights[batch.class_ids]
+            )
+            for batch in episodes.batches(_BATCH)
+        ]
+    )
+
+
+@torch.no_grad()
+def visual_cosines(features: Tensor, episodes: Episodes) -> Tensor:
+    """Cosines of queries with the mean of the shots: cosine ProtoNet's, [E, N * Q, N]."""
+    return torch.cat(
+        [
+            cosine_logits(features[batch.support], features[batch.query].flatten(1, 2))
+            for batch in episodes.batches(_BATCH)
+        ]
+    )

@@ -1,7 +1,8 @@
-"""Picking alpha and b on validation episodes."""
+"""Picking alpha, b and other settings on validation episodes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -9,6 +10,8 @@ from torch import Tensor
 from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95
 from syntrans_l2l.networks.fusion import Scores
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -20,17 +23,38 @@ class Choice:
     naming: float
 
 
+def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes) -> V:
+    """The best mean accuracy, unless its gain may be an accident of the validation classes.
+
+    The first value is the yardstick. Thousands of episodes over a few classes make any
+    difference look certain, so the gain is tested over classes: where the 95% CI of the
+    classes' gains holds 0, the first value is taken.
+
+    Args:
+        grid: the values, the plainest first.
+        logits: of the validation episodes, [E, N * Q, N], with a value.
+        episodes: the validation episodes.
+    """
+    best, plain = grid[0], logits(grid[0])
+    best_logits = plain
+    labels = episodes.query_labels().to(plain.device)
+    best_accuracy = episode_accuracies(plain, labels).mean()
+    for value in grid[1:]:
+        tried = logits(value)
+        accuracy = episode_accuracies(tried, labels).mean()
+        if accuracy > best_accuracy:
+            best, best_logits, best_accuracy = value, tried, accuracy
+    gain = mean_ci95(class_accuracies(best_logits, episodes) - class_accuracies(plain, episodes))
+    return best if gain.mean > gain.ci95 else grid[0]
+
+
 def select(
     candidates: Sequence[Scores],
     episodes: Episodes,
     alphas: Sequence[float],
     namings: Sequence[float],
 ) -> Choice:
-    """The best mean accuracy, unless its gain may be an accident of the validation classes.
-
-    The first candidate at alpha = 1 and b = 0, the plain visual classifier, is the yardstick.
-    Thousands of episodes over a few classes make any difference look certain, so the gain is
-    tested over classes: where the 95% CI of the classes' gains holds 0, the plain one is taken.
+    """`choose` for SynTrans; the first candidate at alpha = 1 and b = 0 is the yardstick.
 
     Args:
         candidates: the validation scores of each classifier; the first is the plain one.
@@ -38,20 +62,21 @@ def select(
         alphas: the grid of alpha.
         namings: the grid of b.
     """
-    plain = candidates[0].logits(1.0, 0.0)
-    labels = episodes.query_labels().to(plain.device)
-    best, best_logits = Choice(0, 1.0, 0.0), plain
-    best_accuracy = episode_accuracies(plain, labels).mean()
-    for place, scores in enumerate(candidates):
-        for alpha in alphas:
-            for naming in namings:
-                logits = scores.logits(alpha, naming)
-                accuracy = episode_accuracies(logits, labels).mean()
-                if accuracy > best_accuracy:
-                    best, best_logits = Choice(place, alpha, naming), logits
-                    best_accuracy = accuracy
-    gain = mean_ci95(class_accuracies(best_logits, episodes) - class_accuracies(plain, episodes))
-    return best if gain.mean > gain.ci95 else Choice(0, 1.0, 0.0)
+    grid = [Choice(0, 1.0, 0.0)]
+    grid += [
+        Choice(place, alpha, naming)
+        for place in range(len(candidates))
+        for alpha in alphas
+        for naming in namings
+    ]
+    return choose(grid, lambda c: candidates[c.candidate].logits(c.alpha, c.naming), episodes)
+
+
+def selected(
+    values: dict[str, object], grid: dict[str, object], episodes: Episodes
+) -> dict[str, object]:
+    """What the record says of a choice."""
+    return {"values": values, "split": "validation", "episodes": len(episodes), "grid": grid}
 
 
 def class_accuracies(logits: Tensor, episodes: Episodes) -> Tensor:

@@ -1,50 +1,70 @@
 """Zero-shot classification by class vectors: what the text knows without any support image."""
 
-import torch
+from collections.abc import Sequence
+
 from torch import Tensor
-from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import ridge_weights, shared_vectors
+from syntrans_l2l.methods.scoring import class_cosines
+from syntrans_l2l.methods.selection import choose, selected
 
 
 class ZeroShot:
-    """The nearest class vector by cosine; it needs an encoder whose space the text shares.
+    """The nearest class vector by cosine.
 
     Source: Radford et al., "Learning transferable visual models from natural language
-    supervision", ICML 2021.
+    supervision", ICML 2021, for an encoder whose space the text shares. For another encoder, a
+    ridge regression on base classes carries the vectors over: our adaptation.
+
+    Args:
+        shared_space: whether encoder and class vectors come from one CLIP.
+        penalties: the grid of the ridge, picked on validation episodes.
     """
 
-    name = "zero_shot"
     uses_text = True
     uses_teacher_images = False
     is_transductive = False
     uses_student = True
-    selects = False
     episodes = None
 
+    def __init__(
+        self, *, shared_space: bool = True, penalties: Sequence[float] = (1.0, 0.1, 10.0)
+    ) -> None:
+        self.shared_space = shared_space
+        self.penalties = penalties
+        self.uses_base_classes = not shared_space
+        self.name = "zero_shot" if shared_space else "zero_shot_ridge"
+        self.selects = not shared_space
+
+    def settings(self) -> dict[str, object]:
+        return {"shared_space": self.shared_space, "penalties": list(self.penalties)}
+
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
-        """Look the class vectors up.
+        """Look the class vectors up, or fit the ridge.
 
         Raises:
             ValueError: no semantics, or class vectors of another width than the features.
         """
-        if arena.semantics is None:
-            raise ValueError(f"{self.name} needs class vectors, and the arena has no semantics")
-        features = F.normalize(arena.features["test"], dim=-1)
-        vectors = F.normalize(arena.semantics.select(arena.data.test.class_names), dim=-1)
-        if vectors.shape[1] != features.shape[1]:
-            raise ValueError(
-                f"{arena.student_name} gives features of width {features.shape[1]}, and "
-                f"{arena.semantics.source} class vectors of width {vectors.shape[1]}; encode "
-                "the text with the same teacher"
+        features = arena.unit_features()
+        chosen: dict[str, object] = {}
+        if self.shared_space:
+            weights = shared_vectors(arena, self.name)["test"]
+        else:
+            tried = {
+                penalty: ridge_weights(arena, self.name, penalty) for penalty in self.penalties
+            }
+            best = choose(
+                self.penalties,
+                lambda p: class_cosines(features["validation"], tried[p]["validation"], validation),
+                validation,
             )
+            weights = tried[best]["test"]
+            grid: dict[str, object] = {"penalty": list(self.penalties)}
+            chosen = selected({"penalty": best}, grid, validation)
 
         def predict(episodes: Episodes) -> Tensor:
-            queries = features[episodes.query.flatten(1, 2)]  # [E, N * Q, M]
-            return torch.einsum("eqm,enm->eqn", queries, vectors[episodes.class_ids])
+            return class_cosines(features["test"], weights, episodes)
 
-        return Predictor(predict)
-
-    def settings(self) -> dict[str, object]:
-        return {}
+        return Predictor(predict, chosen)

@@ -10,6 +10,7 @@ class Perceptron(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
+        self.hidden = hidden
         self.layers = nn.Sequential(
             nn.Linear(inputs, hidden),
             nn.LeakyReLU(0.2),

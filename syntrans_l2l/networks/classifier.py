@@ -1,8 +1,12 @@
 """The multimodal classifier: weight generator and reconstructor side by side."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
+from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.fusion import fuse
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
@@ -28,6 +32,13 @@ class MultimodalClassifier(nn.Module):
         self.reconstructor = reconstructor
         self.temperature = nn.Parameter(torch.tensor(temperature))
         self.alpha_logit = nn.Parameter(torch.zeros(()))  # alpha = 1/2 to begin with
+
+    @property
+    def bridges(self) -> list[Bridge]:
+        """The bridges of all folds; none in a visual classifier."""
+        if self.reconstructor is None:
+            return []
+        return list(cast(Sequence[Bridge], self.reconstructor.bridges))
 
     def weights(
         self,
@@ -64,3 +75,11 @@ class MultimodalClassifier(nn.Module):
             weight = fuse(visual, reconstructed, self.alpha_logit.sigmoid())
         weight = nn.functional.normalize(weight, dim=-1)
         return self.temperature * torch.einsum("eqd,end->eqn", query, weight)
+
+
+def untrained_classifier(visual: int, semantic: int, hidden: int = 1024) -> MultimodalClassifier:
+    """One bridge (D, M, h) and no base classes, all of it to be trained on tasks."""
+    bridge = Bridge(visual, semantic, hidden)
+    reconstructor = SemanticWeightReconstructor([bridge], visual, semantic)
+    generator = VisualWeightGenerator(torch.zeros(0, visual), attention=False)
+    return MultimodalClassifier(generator, reconstructor).requires_grad_(True).train()

@@ -30,7 +30,7 @@ class Scores:
     named: Tensor
     agreement: Tensor
 
-    def logits(self, alpha: float, naming: float) -> Tensor:
+    def logits(self, alpha: Tensor | float, naming: float) -> Tensor:
         """cos(query, fuse(w_v, w_s, alpha)) + b cos(G_vs(query), s): [E, N * Q, N].
 
         The weights need not be formed: |w|^2 = alpha^2 + (1 - alpha)^2 +

@@ -15,6 +15,7 @@ class Student(nn.Module):
         encoder: images [n, 3, H, W] -> features [n, D].
         out_features: D.
         name: what the records call it.
+        pretrained: whether stage 0 is behind it already.
 
     Shapes: images [n, 3, H, W] in [0, 1] -> features [n, D].
     """
@@ -22,11 +23,14 @@ class Student(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, encoder: nn.Module, out_features: int, name: str) -> None:
+    def __init__(
+        self, encoder: nn.Module, out_features: int, name: str, pretrained: bool = False
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.out_features = out_features
         self.name = name
+        self.pretrained = pretrained
         self.register_buffer("mean", torch.full((3, 1, 1), 0.5))
         self.register_buffer("std", torch.full((3, 1, 1), 0.25))
 

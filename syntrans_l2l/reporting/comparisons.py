@@ -1,35 +1,54 @@
-"""Paired differences between any two rows, from the accuracies of their episodes."""
+"""Differences between any two rows of a board."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from torch import Tensor
+from syntrans_l2l.reporting.collection import Board, Line
+from syntrans_l2l.reporting.grid import Cell, Estimate, Grid
+from syntrans_l2l.reporting.tables import name
+from syntrans_l2l.reporting.ties import Accuracies, difference
 
-from syntrans_l2l.evaluation.statistics import paired_ci95
-from syntrans_l2l.reporting.records import Record
-from syntrans_l2l.reporting.tables import Grid
 
-
-def compare(
-    records: Sequence[Record],
-    pairs: Sequence[tuple[str, str]],
-    accuracies: Callable[[Record], Tensor],
-) -> Grid:
-    """Row minus row over the episodes that both have seen, one column a number of shots.
+def compare(board: Board, pairs: Sequence[tuple[str, str]], accuracies: Accuracies) -> Grid:
+    """Row minus row in each column that both have.
 
     Args:
-        records: of all rows and shots.
-        pairs: titles of rows: (row, against).
-        accuracies: the episode accuracies of a record, [E].
+        board: all rows.
+        pairs: labels of rows or names of methods: (row, against).
+        accuracies: the accuracies of a record's episodes, [E].
+
+    Raises:
+        ValueError: a name fits no row, or several.
     """
-    shots = sorted({record.shots for record in records})
-    cells = {(record.method, record.shots): record for record in records}
-    table = []
-    for row, against in pairs:
-        differences = []
-        for k in shots:
-            ours, theirs = (accuracies(cells[name, k]) for name in (row, against))
-            both = min(len(ours), len(theirs))
-            delta = paired_ci95(ours[:both], theirs[:both])
-            differences.append(f"{delta.mean:+.2f} ± {delta.ci95:.2f}")
-        table.append([row, against, *differences])
-    return ["row", "minus", *(f"{k}-shot" for k in shots)], table
+    rows = []
+    for pair in pairs:
+        ours, theirs = (_line(board, each) for each in pair)
+        differences: list[Cell] = []
+        for column in board.columns:
+            if column not in ours.cells or column not in theirs.cells:
+                differences.append(None)
+                continue
+            delta = difference(ours.cells[column], theirs.cells[column], accuracies)
+            differences.append(Estimate(delta.mean, delta.ci95, signed=True))
+        rows.append([ours.label, theirs.label, *differences])
+    header = ["row", "minus", *(name(board, column) for column in board.columns)]
+    caption = (
+        "Differences in points with their 95% confidence interval, paired where the episodes "
+        "are the same."
+    )
+    return Grid(caption, header, [rows])
+
+
+def ablation(board: Board, against: str, accuracies: Accuracies) -> Grid:
+    """All rows minus one; raises ValueError where its name fits no row, or several."""
+    reference = _line(board, against).label
+    others = [line.label for line in board.lines if line.label != reference]
+    return compare(board, [(label, reference) for label in others], accuracies)
+
+
+def _line(board: Board, label: str) -> Line:
+    fitting = [line for line in board.lines if label in (line.label, line.first.method)]
+    if len(fitting) == 1:
+        return fitting[0]
+    what = "several rows are" if fitting else "no row is"
+    labels = ", ".join(repr(line.label) for line in fitting or board.lines)
+    raise ValueError(f"{what} called {label!r}; choose one of {labels}")

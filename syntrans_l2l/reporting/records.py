@@ -1,26 +1,33 @@
 """Result records: one JSON line per data set, method, ways and shots."""
 
 import json
+import math
 import os
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """One cell of the leaderboard: accuracies in percent, differences in points.
 
-    `episode_accuracies` is a safetensors file beside the records; `delta` is the mean paired
-    difference to the method `delta_vs` over the same episodes; `selected` says what was chosen,
-    on which split and from which grid; `id` hashes everything that determines the numbers.
+    `episode_accuracies` and `diagnostics` are safetensors files beside the records; `delta` is
+    the mean paired difference to the method `delta_vs` over the same episodes; `selected` says
+    what was chosen, on which split and from which grid; `id` hashes everything that determines
+    the numbers; `finished` is the time in UTC as ISO 8601 has it.
     """
 
     id: str
+    finished: str
     dataset: str
     method: str
     student: str
@@ -33,6 +40,7 @@ class Record:
     accuracy: float
     ci95: float
     episode_accuracies: str
+    diagnostics: str
     delta_vs: str | None
     delta: float | None
     delta_ci95: float | None
@@ -48,9 +56,17 @@ class Record:
     data_fingerprint: str
     schema: int = SCHEMA
 
+    def __post_init__(self) -> None:
+        for name, hint in _HINTS.items():
+            if not _fits(getattr(self, name), hint):
+                raise ValueError(f"{name} is {getattr(self, name)!r}")
+
+
+_HINTS = get_type_hints(Record)
+
 
 class RecordStore:
-    """`OUT/results.jsonl` and the accuracies of single episodes beside it.
+    """`OUT/results.jsonl` and, beside it, what single episodes tell.
 
     Args:
         out: the folder; made where it is missing.
@@ -63,7 +79,8 @@ class RecordStore:
         self.out = out
         self.path = out / "results.jsonl"
         try:
-            (out / "episodes").mkdir(parents=True, exist_ok=True)
+            for folder in ("episodes", "diagnostics"):
+                (out / folder).mkdir(parents=True, exist_ok=True)
             probe = out / f".probe-{os.getpid()}"
             probe.touch()
             probe.unlink()
@@ -73,25 +90,11 @@ class RecordStore:
                 "choose another with --out"
             ) from error
 
-    def read(self) -> list[Record]:
-        """All records of this schema; a truncated last line of a killed run is passed over."""
-        if not self.path.exists():
-            return []
-        names = {field.name for field in fields(Record)}
-        records = []
-        for line in self.path.read_text().splitlines():
-            try:
-                content = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if content.get("schema") == SCHEMA and set(content) == names:
-                records.append(Record(**content))
-        return records
-
     def find(self, record_id: str) -> Record | None:
-        """The record with this id whose episode accuracies are still there."""
-        for record in self.read():
-            if record.id == record_id and (self.out / record.episode_accuracies).exists():
+        """The record with this id whose files are still there."""
+        for record in read_records(self.path)[0] if self.path.exists() else []:
+            files = (record.episode_accuracies, record.diagnostics)
+            if record.id == record_id and all((self.out / file).exists() for file in files):
                 return record
         return None
 
@@ -105,14 +108,101 @@ class RecordStore:
             file.flush()
             os.fsync(file.fileno())
 
-    def save_accuracies(self, record_id: str, accuracies: Tensor) -> str:
-        """Write [E] accuracies; returns the path relative to `out`."""
-        name = f"episodes/{record_id}.safetensors"
+    def save_accuracies(self, record_id: str, accuracies: Tensor, answers: int) -> str:
+        """Write [E] accuracies as right answers out of `answers` = N * Q an episode.
+
+        Returns:
+            the path relative to `out`.
+
+        Raises:
+            ValueError: an accuracy is not a whole number of answers.
+        """
+        right = (accuracies * answers / 100.0).round().short()
+        if not percent(right, answers).equal(accuracies):
+            raise ValueError(f"{record_id}: accuracies are not counts of {answers} answers")
+        return self._save(f"episodes/{record_id}.safetensors", {"right": right})
+
+    def save_diagnostics(
+        self, record_id: str, tensors: Mapping[str, Tensor], class_names: Sequence[str]
+    ) -> str:
+        """Write what figures are drawn from; returns the path relative to `out`."""
+        header = {"class_names": json.dumps(list(class_names))}
+        return self._save(f"diagnostics/{record_id}.safetensors", tensors, header)
+
+    def accuracies(self, record: Record) -> Tensor:
+        """The accuracies of a record's episodes in percent, [E] float64."""
+        return read_accuracies(record, self.out)
+
+    def _save(
+        self, name: str, tensors: Mapping[str, Tensor], header: dict[str, str] | None = None
+    ) -> str:
         partial = self.out / f"{name}.{os.getpid()}.partial"
-        save_file({"accuracies": accuracies.double()}, partial)
+        # cloned, because safetensors takes no two views of one storage
+        whole = {key: each.cpu().contiguous().clone() for key, each in tensors.items()}
+        save_file(whole, partial, header)
         partial.replace(self.out / name)
         return name
 
-    def accuracies(self, record: Record) -> Tensor:
-        """The accuracies of a record's episodes, [E]."""
-        return load_file(self.out / record.episode_accuracies)["accuracies"]
+
+def read_records(path: Path) -> tuple[list[Record], list[str]]:
+    """Whole records of this schema in the order of the file, and what is wrong elsewhere.
+
+    A problem is one line of text with file and line: the truncated end of a killed run, a
+    missing or unknown field, another schema, or a value that cannot be.
+    """
+    records, problems = [], []
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            records.append(_record(line))
+        except ValueError as error:
+            problems.append(f"{path}:{number}: {error}; skipped")
+    return records, problems
+
+
+def read_accuracies(record: Record, folder: Path = Path()) -> Tensor:
+    """The accuracies of a record's episodes in percent, [E] float64.
+
+    Args:
+        record: whose.
+        folder: where its results.jsonl lies, unless its paths are whole.
+    """
+    right = load_file(folder / record.episode_accuracies)["right"]
+    return percent(right, record.ways * record.queries)
+
+
+def read_diagnostics(path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors behind the figures, and the names of the test classes."""
+    with safe_open(path, framework="pt") as file:
+        names = json.loads(file.metadata()["class_names"])
+    return load_file(path), names
+
+
+def percent(right: Tensor, answers: int) -> Tensor:
+    """Counts of right answers as accuracies, with the very bits of `episode_accuracies`."""
+    return right.double() / answers * 100.0
+
+
+def _record(line: str) -> Record:
+    try:
+        content = json.loads(line)
+    except json.JSONDecodeError:
+        raise ValueError("not a whole JSON line, as a killed run leaves it") from None
+    if not isinstance(content, dict):
+        raise ValueError("not a record")
+    if content.get("schema") != SCHEMA:
+        raise ValueError(f"schema {content.get('schema')}, this version reads {SCHEMA}")
+    if missing := _HINTS.keys() - content:
+        raise ValueError(f"lacks {', '.join(sorted(missing))}")
+    if unknown := content.keys() - _HINTS:
+        raise ValueError(f"has unknown fields {', '.join(sorted(unknown))}")
+    return Record(**content)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if isinstance(hint, UnionType):
+        return any(_fits(value, each) for each in get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, get_origin(hint) or hint)

@@ -1,99 +1,149 @@
-"""Tables of records: methods in rows, shots in columns."""
+"""The leaderboard: methods in rows, data sets and shots in columns."""
 
 from collections.abc import Sequence
 
+from syntrans_l2l.reporting.collection import Board, Column, Line
+from syntrans_l2l.reporting.grid import QUOTED, Cell, Estimate, Grid, Mark
+from syntrans_l2l.reporting.published import Quote, sources
 from syntrans_l2l.reporting.records import Record
-
-Grid = tuple[list[str], list[list[str]]]  # header and rows
+from syntrans_l2l.reporting.ties import Accuracies, ranks, tied_groups
 
 _NOTES = {
-    "generated": "The images are drawn by this package: the numbers say nothing about photographs."
+    "generated": "The images of generated are drawn by this package: the numbers say nothing "
+    "about photographs."
 }
+_ABOUT = ("encoder", "text", "teacher images", "transductive", "episodes", "own training")
 
 
-def rows(records: Sequence[Record]) -> Grid:
-    """Header and rows of the table, one row a method in the order of the records."""
-    shots = sorted({record.shots for record in records})
-    methods = list(dict.fromkeys(record.method for record in records))
-    reference = next((record.delta_vs for record in records if record.delta_vs), None)
+def leaderboard(
+    board: Board,
+    accuracies: Accuracies,
+    *,
+    quotes: Sequence[Quote] = (),
+    details: bool = False,
+) -> Grid:
+    """The table of a board.
+
+    Args:
+        board: its rows.
+        accuracies: the accuracies of a record's episodes, [E].
+        quotes: published rows, below a rule and with a mark.
+        details: also the recorded differences to the reference, and what was selected.
+    """
+    marks, rank = _ranking(board, accuracies)
     header = ["method"]
-    for k in shots:
-        header.append(f"{k}-shot")
-        if reference:
-            header.append(f"minus {reference}")
-    header += ["encoder", "text", "teacher images", "transductive", "episodes"]
-    header += ["selected on validation", "own training"]
-    table = []
-    for method in methods:
-        cells = {record.shots: record for record in records if record.method == method}
-        row = [method]
-        for k in shots:
-            cell = cells.get(k)
-            row.append(f"{cell.accuracy:.2f} ± {cell.ci95:.2f}" if cell else "")
-            if reference:
-                row.append(_delta(cell))
-        first = next(iter(cells.values()))
-        row += [
-            first.student,
-            first.semantics if first.uses_text else "no",
-            "yes" if first.uses_teacher_images else "no",
-            "yes" if first.is_transductive else "no",
-            f"{first.episodes:,}",
-            "; ".join(_selected(cells[k]) for k in shots if k in cells and cells[k].selected)
-            or "nothing",
-            first.budget,
+    for column in board.columns:
+        header.append(name(board, column))
+        if details and (references := _references(board, column)):
+            header.append(f"minus {references}")
+    header += ["rank"] if rank else []
+    header += [*_ABOUT, "selected on validation"] if details else _ABOUT
+    measured = []
+    for line in board.lines:
+        row: list[Cell] = [line.first.method]
+        for column in board.columns:
+            record = line.cells.get(column)
+            row.append(_accuracy(record, marks) if record else None)
+            if details and _references(board, column):
+                row.append(_delta(record))
+        row += [f"{rank[line.label]:.1f}" if line.label in rank else None] if rank else []
+        row += _about(line)
+        row += [_selected(board, line)] if details else []
+        measured.append(row)
+    places = {name(board, column): column for column in board.columns}
+    encoder = header.index("encoder")
+    quoted = [
+        [
+            f"{quote.method} {QUOTED} {', '.join(dict.fromkeys(quote.sources))}",
+            *(quote.cells.get(places[title]) if title in places else None
+              for title in header[1:encoder]),
+            quote.backbone,
+            *[None] * (len(header) - encoder - 1),
         ]
-        table.append(row)
-    return header, table
+        for quote in quotes
+    ]  # fmt: skip
+    sections = [measured, quoted] if quoted else [measured]
+    return Grid(_caption(board, quotes, bool(rank)), header, sections)
 
 
-def caption(records: Sequence[Record]) -> str:
+def name(board: Board, column: Column) -> str:
+    """The header of a column: the data set is left out where there is one only."""
+    dataset, shots = column
+    return f"{shots}-shot" if len(board.datasets) == 1 else f"{dataset} {shots}-shot"
+
+
+def _ranking(board: Board, accuracies: Accuracies) -> tuple[dict[str, Mark], dict[str, float]]:
+    """Marks by record id, and the average rank of each row that has all columns, by label."""
+    complete = [line for line in board.lines if len(line.cells) == len(board.columns)]
+    marks: dict[str, Mark] = {}
+    total = {line.label: 0.0 for line in complete}
+    for column in board.columns:
+        present = [line.cells[column] for line in board.lines if column in line.cells]
+        groups = tied_groups(present, accuracies)
+        places: tuple[Mark, Mark] = ("best", "second")
+        for mark, group in zip(places, groups, strict=False):
+            marks |= {record.id: mark for record in group}
+        if len(complete) < len(present):
+            groups = tied_groups([line.cells[column] for line in complete], accuracies)
+        rank = ranks(groups)
+        for line in complete:
+            total[line.label] += rank[line.cells[column].id] / len(board.columns)
+    return marks, total
+
+
+def _caption(board: Board, quotes: Sequence[Quote], ranked: bool) -> str:
     """What the numbers of the table are."""
-    record = records[0]
-    return (
-        f"{record.dataset}, {record.ways}-way, {record.queries} queries a class, "
-        f"episode seed {record.seed}. Accuracy in % with its 95% "
-        "confidence interval; differences are paired over the same episodes. BatchNorm in eval "
-        f"mode unless a row is transductive. {_NOTES.get(record.dataset, '')}".rstrip()
-    )
+    record = board.lines[0].first
+    parts = [
+        f"{', '.join(board.datasets)}, {record.ways}-way, {record.queries} queries a class, "
+        f"episode seed {record.seed}. Accuracy in % with its 95% confidence interval. The best "
+        "and the second of a column are marked with all that do not differ from them: 95% "
+        "interval of the difference, paired where the episodes are the same."
+    ]
+    if ranked:
+        parts.append("Rank: mean over the columns, ties share theirs, complete rows only.")
+    parts.append("BatchNorm in eval mode unless a row is transductive.")
+    parts += [_NOTES[dataset] for dataset in board.datasets if dataset in _NOTES]
+    if quotes:
+        parts.append(
+            f"Rows with {QUOTED} are quoted, on other episodes, and neither marked nor ranked; all "
+            f"others are measured here. Sources: {sources(quotes)}."
+        )
+    return " ".join(parts)
 
 
-def markdown(records: Sequence[Record], comparisons: Grid | None = None) -> str:
-    """The table, and that of `comparisons` below it, as GitHub reads them."""
-    grids = [rows(records)] + ([comparisons] if comparisons else [])
-    return "\n\n".join([caption(records), *map(_markdown_grid, grids)]) + "\n"
+def _about(line: Line) -> list[Cell]:
+    record = line.first
+    episodes = sorted({each.episodes for each in line.cells.values()})
+    return [
+        record.student,
+        record.semantics if record.uses_text else "no",
+        "yes" if record.uses_teacher_images else "no",
+        "yes" if record.is_transductive else "no",
+        " / ".join(f"{count:,}" for count in episodes),
+        record.budget,
+    ]
 
 
-def terminal(records: Sequence[Record], comparisons: Grid | None = None) -> str:
-    """The same in aligned columns."""
-    grids = [rows(records)] + ([comparisons] if comparisons else [])
-    return "\n\n".join([caption(records), *map(_aligned_grid, grids)])
+def _accuracy(record: Record, marks: dict[str, Mark]) -> Estimate:
+    return Estimate(record.accuracy, record.ci95, marks.get(record.id, ""))
 
 
-def _markdown_grid(grid: Grid) -> str:
-    header, table = grid
-    lines = [header, ["---"] * len(header), *table]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def _references(board: Board, column: Column) -> str:
+    found = (line.cells[column].delta_vs for line in board.lines if column in line.cells)
+    return " / ".join(dict.fromkeys(each for each in found if each))
 
 
-def _aligned_grid(grid: Grid) -> str:
-    header, table = grid
-    widths = [max(map(len, column)) for column in zip(header, *table, strict=True)]
-    lines = [header, ["-" * width for width in widths], *table]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
-
-
-def _delta(record: Record | None) -> str:
+def _delta(record: Record | None) -> Estimate | None:
     if record is None or record.delta is None:
-        return ""
-    return f"{record.delta:+.2f} ± {record.delta_ci95:.2f}"
+        return None
+    return Estimate(record.delta, record.delta_ci95, signed=True)
 
 
-def _selected(record: Record) -> str:
-    values = record.selected.get("values", {})
-    assert isinstance(values, dict)
-    chosen = ", ".join(f"{name} {value}" for name, value in values.items())
-    return f"{record.shots}-shot: {chosen}"
+def _selected(board: Board, line: Line) -> str:
+    parts = []
+    for column, record in line.cells.items():
+        if isinstance(values := record.selected.get("values"), dict):
+            chosen = ", ".join(f"{key} {value}" for key, value in values.items())
+            parts.append(f"{name(board, column)}: {chosen}")
+    return "; ".join(parts) or "nothing"

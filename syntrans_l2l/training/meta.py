@@ -81,7 +81,7 @@ def meta_train(
     targets = targets.repeat(settings.batch_size)
     for step in range(settings.iterations):
         fold = step % len(folds)
-        own, rows = _draw(folds[fold], members, ways, shots + settings.queries,
+        own, rows = draw_episodes(folds[fold], members, ways, shots + settings.queries,
                           settings.batch_size, generator)  # fmt: skip
         own, rows = own.to(features.device), rows.to(features.device)
         images = features[rows]  # [E, N, K + Q, D]
@@ -101,7 +101,7 @@ def meta_train(
     classifier.eval().requires_grad_(False)
 
 
-def _draw(
+def draw_episodes(
     classes: Sequence[int],
     members: Sequence[Tensor],
     ways: int,

@@ -1,0 +1,142 @@
+"""tieredImageNet: 351, 97 and 160 classes of ImageNet, divided along WordNet's higher nodes."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.datasets import published
+from syntrans_l2l.datasets.base import SPLITS, FewShotData
+from syntrans_l2l.datasets.images import FILE_NAMES, decode, load_images
+from syntrans_l2l.datasets.sources import how_to_get
+from syntrans_l2l.datasets.unpickle import text, unpickle
+from syntrans_l2l.progress import Progress, silent
+
+SIZE = 84
+_NUMBERS, _NAMES = "label_specific", "label_specific_str"  # keys of the label files
+
+
+class TieredImagenet:
+    """tieredImageNet from the pickles of PNG-encoded images that learn2learn reads.
+
+    All 779,165 images are 16.5 GB as pixels. They are decoded once into a file of the cache and
+    mapped from there, so that memory holds the pictures in use; decoding needs the encoded
+    images of one split (about 7 GB for train) in memory.
+
+    Source: Ren et al., "Meta-learning for semi-supervised few-shot classification", ICLR 2018.
+    """
+
+    name = "tiered_imagenet"
+
+    def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
+        counts = {}
+        for split in SPLITS:
+            wnids = published.classes(self.name)[split]
+            numbers = torch.bincount(_labels(root, split), minlength=len(wnids)).tolist()
+            counts[split] = dict(zip(published.wordnet_names(wnids), numbers, strict=True))
+        return counts
+
+    def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
+        classes = published.classes(self.name)
+        labels = {split: _labels(root, split) for split in SPLITS}
+
+        def images(split: str) -> Iterator[Tensor]:
+            path = _file(root, split, "images_png")
+            encoded = cast(list[object], unpickle(path))
+            if len(encoded) != len(labels[split]):
+                raise ValueError(
+                    f"{path} holds {len(encoded)} images for {len(labels[split])} labels; "
+                    "fetch both files anew"
+                )
+            # popped from the end, so that what is decoded is also let go
+            encoded.reverse()
+            while encoded:
+                yield decode(np.asarray(_array(encoded.pop())).tobytes(), SIZE)
+
+        return load_images(
+            self.name,
+            class_keys=classes,
+            class_names={split: published.wordnet_names(classes[split]) for split in SPLITS},
+            files=[_file(root, split, "images_png") for split in SPLITS]
+            + [_file(root, split, "labels") for split in SPLITS],
+            size=SIZE,
+            counts={split: len(each) for split, each in labels.items()},
+            images=images,
+            labels=lambda _: labels,
+            cache=cache,
+            progress=progress,
+        )
+
+
+def _array(image: object) -> object:
+    return np.frombuffer(image, np.uint8) if isinstance(image, bytes) else image
+
+
+def _file(root: Path, split: str, what: str) -> Path:
+    """One of the six files.
+
+    Raises:
+        FileNotFoundError: it is missing; the message says how to get it.
+    """
+    path = root / "tiered-imagenet" / f"{FILE_NAMES[split]}_{what}.pkl"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no tieredImageNet: {path} is missing; {how_to_get(TieredImagenet.name)}"
+        )
+    return path
+
+
+def _labels(root: Path, split: str) -> Tensor:
+    """The place of every image's class among the published classes, [n] int64.
+
+    Raises:
+        ValueError: not the form or not the classes of this split.
+    """
+    _file(root, split, "images_png")
+    path = _file(root, split, "labels")
+    content = unpickle(path)
+    if not isinstance(content, dict) or not {_NUMBERS, _NAMES} <= content.keys():
+        raise ValueError(f"{path} lacks {_NUMBERS} and {_NAMES}; fetch it anew")
+    numbers = torch.from_numpy(np.asarray(content[_NUMBERS]).astype(np.int64))
+    wnids = published.classes(TieredImagenet.name)[split]
+    names = [text(name) for name in content[_NAMES]]
+    named = _wnids(names, wnids)
+    if set(named) != set(wnids) or len(named) != len(wnids):
+        unknown = [name for name, wnid in zip(names, named, strict=True) if wnid is None]
+        raise ValueError(
+            f"{path} does not name the {len(wnids)} published classes of its split"
+            f"{': unknown are ' + ', '.join(unknown[:3]) if unknown else ''}; is it another "
+            "split's file under this name?"
+        )
+    return torch.tensor([wnids.index(cast(str, wnid)) for wnid in named])[numbers]
+
+
+def _wnids(names: Sequence[str], wnids: Sequence[str]) -> list[str | None]:
+    """WordNet ids of class names: ids themselves, all words of a class, its first, any of them.
+
+    The surest reading first, and only what means one class of the split.
+    """
+    lemmas = published.wordnet_lemmas(wnids)
+    readings: list[dict[str, list[str]]] = [
+        {wnid: [wnid] for wnid in wnids},
+        {wnid: [", ".join(lemmas[wnid])] for wnid in wnids},
+        {wnid: lemmas[wnid][:1] for wnid in wnids},
+        lemmas,
+    ]
+
+    def find(name: str) -> str | None:
+        for reading in readings:
+            found = [wnid for wnid, words in reading.items() if name in map(_plain, words)]
+            if len(found) == 1:
+                return found[0]
+        return None
+
+    return [find(_plain(name)) for name in names]
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").strip().lower()

@@ -1,0 +1,101 @@
+"""AM3: a gate that decides for each class how much its text counts."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from syntrans_l2l.cache import code_digest
+from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
+from syntrans_l2l.methods.selection import choose, selected
+from syntrans_l2l.networks.adaptive_prototypes import AdaptivePrototypes
+from syntrans_l2l.training.am3 import train_am3
+
+_CODE = (
+    "syntrans_l2l.networks.adaptive_prototypes",
+    "syntrans_l2l.networks.bridge",
+    "syntrans_l2l.training.am3",
+    "syntrans_l2l.training.meta",
+)
+
+
+class Am3:
+    """Xing et al., "Adaptive cross-modal few-shot learning", NeurIPS 2019, on frozen features.
+
+    Args:
+        hidden: width of both networks.
+        learning_rate: of Adam.
+        steps: where to stop, a rising grid; picked on validation episodes.
+    """
+
+    name = "am3"
+    uses_text = True
+    uses_teacher_images = False
+    is_transductive = False
+    uses_student = True
+    selects = True
+    uses_base_classes = True
+    episodes = None
+
+    def __init__(
+        self,
+        *,
+        hidden: int = 300,
+        learning_rate: float = 1e-3,
+        steps: Sequence[int] = (50, 100, 200, 400, 800),
+    ) -> None:
+        self.hidden = hidden
+        self.learning_rate = learning_rate
+        self.steps = steps
+
+    def settings(self) -> dict[str, object]:
+        return {**vars(self), "steps": list(self.steps)}
+
+    def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
+        """Train on episodes of base classes; pick where to stop.
+
+        Raises:
+            ValueError: no semantics.
+        """
+        features = arena.unit_features()
+        vectors = centred_vectors(arena.data, required_bank(arena, self.name), arena.device)
+        networks = self._networks(arena, features["train"], vectors["train"], validation)
+
+        @torch.no_grad()
+        def logits(step: int, split: str, episodes: Episodes) -> Tensor:
+            parts = []
+            for batch in episodes.batches(200):
+                query = features[split][batch.query].flatten(1, 2)
+                semantic = vectors[split][batch.class_ids]
+                parts.append(networks[step](features[split][batch.support], query, semantic))
+            return torch.cat(parts)
+
+        best = choose(self.steps, lambda step: logits(step, "validation", validation), validation)
+        chosen = selected({"steps": best}, {"steps": list(self.steps)}, validation)
+        return Predictor(lambda e: logits(best, "test", e), chosen, "a head on base features")
+
+    def _networks(
+        self, arena: Arena, features: Tensor, vectors: Tensor, size: Episodes
+    ) -> dict[int, AdaptivePrototypes]:
+        """The network after each number of steps, cached together."""
+
+        def make() -> dict[str, Tensor]:
+            labels, stage = arena.data.train.labels.to(arena.device), f"AM3, {size.shots}-shot"
+            with arena.progress(stage, total=max(self.steps), unit="step") as advance:
+                reached = train_am3(features, labels, vectors, hidden=self.hidden,
+                                    learning_rate=self.learning_rate, steps=self.steps,
+                                    ways=size.ways, shots=size.shots, seed=arena.seed,
+                                    advance=advance)  # fmt: skip
+            trained = nn.ModuleDict({str(step): network for step, network in reached.items()})
+            return dict(trained.state_dict())
+
+        sizes = features.shape[1], vectors.shape[1], self.hidden
+        networks = {step: AdaptivePrototypes(*sizes) for step in self.steps}
+        together = nn.ModuleDict({str(step): network for step, network in networks.items()})
+        code = {"ways": size.ways, "shots": size.shots, "code": code_digest(*_CODE)}
+        key = {**arena.key(uses_text=True), **self.settings(), **code}
+        together.load_state_dict(arena.cache.get("am3", key, make))
+        together.to(arena.device).eval().requires_grad_(False)
+        return networks

@@ -1,0 +1,73 @@
+"""KTN's fusion: the scores of a visual and of a knowledge classifier, added."""
+
+from collections.abc import Sequence
+from itertools import product
+
+from torch import Tensor
+
+from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import ridge_weights
+from syntrans_l2l.methods.scoring import class_cosines, visual_cosines
+from syntrans_l2l.methods.selection import choose, selected
+
+
+class Ktn:
+    """Peng et al., "Few-shot image recognition with knowledge transfer", ICCV 2019.
+
+    Score = cos(q, w_v) + lambda cos(q, w_k), where w_v is the mean of the shots and w_k comes
+    from the class's knowledge. The paper infers w_k by a graph network over WordNet, fitted to
+    the base classes' weights by least squares; here, where all methods share the same class
+    vectors, it is a ridge regression from them: our adaptation.
+
+    Args:
+        lambdas: the grid of lambda, picked on validation episodes; the first is the yardstick.
+        penalties: the grid of the ridge.
+    """
+
+    name = "ktn_fusion"
+    uses_text = True
+    uses_teacher_images = False
+    is_transductive = False
+    uses_student = True
+    selects = True
+    uses_base_classes = True
+    episodes = None
+
+    def __init__(
+        self,
+        *,
+        lambdas: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0),
+        penalties: Sequence[float] = (1.0, 0.1, 10.0),
+    ) -> None:
+        self.lambdas = lambdas
+        self.penalties = penalties
+
+    def settings(self) -> dict[str, object]:
+        return {"lambdas": list(self.lambdas), "penalties": list(self.penalties)}
+
+    def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
+        """Fit the ridge; pick its penalty and lambda.
+
+        Raises:
+            ValueError: no semantics.
+        """
+        features = arena.unit_features()
+        weights = {p: ridge_weights(arena, self.name, p) for p in self.penalties}
+        visual = visual_cosines(features["validation"], validation)
+        knowledge = {
+            p: class_cosines(features["validation"], each["validation"], validation)
+            for p, each in weights.items()
+        }
+        share, penalty = choose(
+            list(product(self.lambdas, self.penalties)),
+            lambda value: visual + value[0] * knowledge[value[1]],
+            validation,
+        )
+
+        def predict(episodes: Episodes) -> Tensor:
+            known = class_cosines(features["test"], weights[penalty]["test"], episodes)
+            return visual_cosines(features["test"], episodes) + share * known
+
+        grid: dict[str, object] = {"lambda": list(self.lambdas), "penalty": list(self.penalties)}
+        return Predictor(predict, selected({"lambda": share, "penalty": penalty}, grid, validation))

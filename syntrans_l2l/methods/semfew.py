@@ -1,0 +1,97 @@
+"""SemFew's alignment: a network from class vector and features to the class centre."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import torch
+from torch import Tensor
+
+from syntrans_l2l.cache import code_digest
+from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
+from syntrans_l2l.methods.selection import select, selected
+from syntrans_l2l.networks.bridge import Bridge
+from syntrans_l2l.networks.fusion import Scores, score
+from syntrans_l2l.training.bridge import BridgeTraining, fit_bridge
+
+_CODE = ("syntrans_l2l.networks.bridge", "syntrans_l2l.training.bridge", __name__)
+_SHARES = tuple(step / 20 for step in range(21))
+
+
+class SemFew:
+    """Zhang et al., "Simple semantic-aided few-shot learning", CVPR 2024.
+
+    h([s; z]), two layers with LeakyReLU, learns the class centre by an L1 loss on all base
+    classes; the prototype is k h([s; u]) + (1 - k) u, with u the mean of the shots and both
+    sides normalised, and queries go to the nearest by cosine.
+
+    Args:
+        training: of h; its other direction stays untrained.
+        shares: the grid of k, picked on validation episodes.
+    """
+
+    name = "semfew"
+    uses_text = True
+    uses_teacher_images = False
+    is_transductive = False
+    uses_student = True
+    selects = True
+    uses_base_classes = True
+    episodes = None
+
+    def __init__(
+        self, *, training: BridgeTraining | None = None, shares: Sequence[float] = _SHARES
+    ) -> None:
+        self.training = training or BridgeTraining(naming=False)
+        self.shares = shares
+
+    def settings(self) -> dict[str, object]:
+        return {"training": asdict(self.training), "shares": list(self.shares)}
+
+    def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
+        """Fit h on base classes and pick k.
+
+        Raises:
+            ValueError: no semantics.
+        """
+        vectors = centred_vectors(arena.data, required_bank(arena, self.name), arena.device)
+        features = arena.unit_features()
+        align = self._aligned(arena, features["train"], vectors["train"])
+
+        @torch.no_grad()
+        def scores(split: str, episodes: Episodes) -> Scores:
+            parts = []
+            for batch in episodes.batches(200):
+                mean = features[split][batch.support].mean(2)  # u, [e, N, D]
+                made = align.to_visual(vectors[split][batch.class_ids], mean)
+                parts.append(score(features[split][batch.query].flatten(1, 2), mean, made))
+            return Scores.concatenate(parts)
+
+        alphas = [1.0 - share for share in self.shares]
+        alpha = select([scores("validation", validation)], validation, alphas, (0.0,)).alpha
+        grid: dict[str, object] = {"k": list(self.shares)}
+        chosen = selected({"k": round(1.0 - alpha, 2)}, grid, validation)
+
+        def predict(episodes: Episodes) -> Tensor:
+            return scores("test", episodes).logits(alpha, 0.0)
+
+        return Predictor(predict, chosen, "a head on base features")
+
+    def _aligned(self, arena: Arena, features: Tensor, vectors: Tensor) -> Bridge:
+        """h, as the semantic-to-visual half of a bridge; cached."""
+
+        def make() -> dict[str, Tensor]:
+            stage = f"{self.name}: fitting the alignment"
+            total = self.training.epochs * len(features)
+            with arena.progress(stage, total=total, unit="img") as advance:
+                labels, classes = arena.data.train.labels.to(arena.device), range(len(vectors))
+                fitted = fit_bridge(features, labels, vectors, classes, self.training,
+                                    seed=arena.seed, advance=advance)  # fmt: skip
+            return dict(fitted.state_dict())
+
+        settings = {"training": asdict(self.training), "code": code_digest(*_CODE)}
+        key = {**arena.key(uses_text=True), **settings}
+        align = Bridge(features.shape[1], vectors.shape[1], self.training.hidden)
+        align.load_state_dict(arena.cache.get("alignments", key, make))
+        return align.to(arena.device).requires_grad_(False).eval()

@@ -1,0 +1,38 @@
+"""SimpleShot: nearest class mean after centring on the base classes."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.protonet import euclidean_logits
+
+
+class SimpleShot:
+    """Wang et al., "SimpleShot: revisiting nearest-neighbor classification", 2019, as CL2N.
+
+    Features lose the mean of all base images, are scaled to unit length, and go to the nearest
+    mean of the shots by Euclidean distance.
+    """
+
+    name = "simpleshot"
+    uses_text = False
+    uses_teacher_images = False
+    is_transductive = False
+    uses_student = True
+    selects = False
+    uses_base_classes = True
+    episodes = None
+
+    def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
+        mean = arena.features["train"].mean(0)
+        features = F.normalize(arena.features["test"] - mean, dim=-1)
+
+        def predict(episodes: Episodes) -> Tensor:
+            query = features[episodes.query].flatten(1, 2)
+            return euclidean_logits(features[episodes.support], query)
+
+        return Predictor(predict)
+
+    def settings(self) -> dict[str, object]:
+        return {}

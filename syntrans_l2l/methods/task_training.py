@@ -1,0 +1,158 @@
+"""The loop that methods on images share: learn2learn's example's, one task at a time."""
+
+import random
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.cache import code_digest, digest
+from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.base import Arena, Method, Predictor
+from syntrans_l2l.training import checkpoint
+
+# support [N, K, 3, H, W] and query [N, Q, 3, H, W] -> logits [N * Q, N]
+Answer = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskTraining:
+    """How a method on images is meta-trained, and on how many episodes it is tested.
+
+    Args:
+        iterations: outer steps.
+        meta_batch: tasks an outer step.
+        learning_rate: of the outer Adam.
+        queries: Q of the training tasks.
+        hidden_size: channels of CNN4.
+        episodes: test episodes; each of them takes a network's passes.
+    """
+
+    iterations: int = 15000
+    meta_batch: int = 4
+    learning_rate: float = 1e-3
+    queries: int = 15
+    hidden_size: int = 32
+    episodes: int = 600
+
+
+def cnn4(arena: Arena, ways: int, training: TaskTraining) -> nn.Module:
+    """learn2learn's CNN4 for the arena's images, with its `features` and its `classifier`."""
+    pooled = arena.data.train.images.shape[-1] // 16  # four poolings by two
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(arena.seed)
+        network: nn.Module = learn2learn().vision.models.CNN4(
+            ways,
+            hidden_size=training.hidden_size,
+            embedding_size=pooled * pooled * training.hidden_size,
+        )
+    return network.to(arena.device)
+
+
+def adapted_logits(learner: Any, support: Tensor, query: Tensor, steps: int) -> Tensor:
+    """Logits of `query` after `steps` of the learner's own `adapt(loss)` on the support."""
+    labels = torch.arange(len(support), device=support.device)
+    targets = labels.repeat_interleave(support.shape[1])
+    for _ in range(steps):
+        learner.adapt(F.cross_entropy(learner(support.flatten(0, 1)), targets))
+    logits: Tensor = learner(query.flatten(0, 1))
+    return logits
+
+
+def run_on_tasks(
+    arena: Arena,
+    size: Episodes,
+    *,
+    method: Method,
+    training: TaskTraining,
+    module: nn.Module,
+    answer: Answer,
+    note: str,
+) -> Predictor:
+    """Train `module` on tasks of base images, then answer test episodes one by one.
+
+    BatchNorm takes the statistics of the batch at hand at test, where the method says that it
+    is transductive. A killed training resumes to the bit.
+
+    Args:
+        arena: where images come from.
+        size: episodes of the test's ways and shots.
+        method: whose row it is.
+        training: the recipe.
+        module: holds all that is trained.
+        answer: differentiable, of images in [-1/2, 1/2].
+        note: what the budget says besides the number of tasks.
+    """
+    _train(arena, size.ways, size.shots, method, training, module, answer)
+    module.train(method.is_transductive)
+    images = arena.data.test.images
+
+    @torch.enable_grad()  # adapting takes gradients, whatever the caller thinks
+    def predict(episodes: Episodes) -> Tensor:
+        logits = []
+        for support, query in zip(episodes.support, episodes.query, strict=True):
+            pair = (images[rows].to(arena.device) / 255.0 - 0.5 for rows in (support, query))
+            logits.append(answer(*pair).detach())
+        return torch.stack(logits)
+
+    tasks = training.iterations * training.meta_batch
+    return Predictor(predict, budget=f"{tasks:,} tasks, {note}")
+
+
+def _train(
+    arena: Arena,
+    ways: int,
+    shots: int,
+    method: Method,
+    training: TaskTraining,
+    module: nn.Module,
+    answer: Answer,
+) -> None:
+    from syntrans_l2l.tasks import SemanticTaskset
+
+    taskset = SemanticTaskset(arena.data.train, ways, shots + training.queries)
+    optimizer = torch.optim.Adam(module.parameters(), training.learning_rate)
+    recipe = {name: value for name, value in asdict(training).items() if name != "episodes"}
+    key = {
+        **arena.key(uses_text=False),
+        "student": "",
+        "method": method.name,
+        "settings": {**method.settings(), "training": recipe},
+        "ways": ways,
+        "shots": shots,
+        "code": code_digest(__name__, type(method).__module__, "syntrans_l2l.tasks"),
+    }
+    path = arena.cache.root / "task_training" / f"{digest(key)}.pt"
+    done = 0
+    if (state := checkpoint.load(path)) is not None:
+        module.load_state_dict(state["module"])
+        optimizer.load_state_dict(state["optimizer"])
+        done = state["iteration"]
+
+    module.train()
+    tasks, targets = training.meta_batch, torch.arange(ways, device=arena.device)
+    targets = targets.repeat_interleave(training.queries)
+    random_state = random.getstate()
+    with arena.progress(
+        f"{method.name}, {ways}-way {shots}-shot",
+        total=training.iterations * tasks,
+        unit="task",
+        done=done * tasks,
+    ) as advance:
+        for iteration in range(done, training.iterations):
+            random.seed(f"{arena.seed} {iteration}")  # a resumed run draws the same tasks
+            optimizer.zero_grad()
+            for _ in range(tasks):
+                images = taskset.sample()[0].to(arena.device).unflatten(0, (ways, -1)) - 0.5
+                logits = answer(images[:, :shots], images[:, shots:])
+                (F.cross_entropy(logits, targets) / tasks).backward()
+                advance(1)
+            optimizer.step()
+            if (iteration + 1) % 250 == 0 or iteration + 1 == training.iterations:
+                state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
+                checkpoint.save(path, {**state, "iteration": iteration + 1})
+    random.setstate(random_state)

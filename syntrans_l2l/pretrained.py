@@ -1,0 +1,142 @@
+"""A trained SynTrans on disk or on the hub: weights as safetensors, the rest as JSON."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from syntrans_l2l.networks.bridge import Bridge
+from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
+from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+_FORMAT = "syntrans_l2l, version 1"
+_SEMANTICS = "semantics"  # the table of class vectors, which is no part of the state
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a folder holds; `place` is its name in messages."""
+
+    place: str
+    config: dict[str, Any]
+    state: dict[str, Tensor]
+    semantics: Tensor | None
+
+    def load_into(self, module: nn.Module) -> None:
+        """Set the weights of `module`, all of them.
+
+        Raises:
+            ValueError: they do not fit.
+        """
+        try:
+            module.load_state_dict(self.state)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"{self.place} does not fit; pass features= a module like the encoder that was "
+                f"saved: {reason}"
+            ) from error
+
+
+def save(
+    folder: Path, config: Mapping[str, object], state: Mapping[str, Tensor], table: Tensor | None
+) -> None:
+    """Write `folder`, each file whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+    if table is not None:
+        tensors[_SEMANTICS] = table.detach().cpu().clone()
+    partial = folder / f"{WEIGHTS}.{os.getpid()}.partial"
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    partial.replace(folder / WEIGHTS)
+    partial = folder / f"{CONFIG}.{os.getpid()}.partial"
+    partial.write_text(json.dumps({"format": _FORMAT, **config}, indent=1) + "\n")
+    partial.replace(folder / CONFIG)
+
+
+def load(name_or_path: str | Path) -> Saved:
+    """Read a folder, fetched from the hub where there is none of this name.
+
+    Raises:
+        FileNotFoundError: neither a folder nor a model of the hub, or incomplete.
+        ValueError: damaged, or of another format.
+    """
+    folder = Path(name_or_path).expanduser()
+    if not folder.is_dir():
+        folder = _from_hub(str(name_or_path))
+    missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"{name_or_path} lacks {' and '.join(missing)}; save it again")
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+        tensors = load_file(folder / WEIGHTS)
+    except (ValueError, SafetensorError) as error:
+        raise ValueError(f"{name_or_path} is damaged ({error}); save it again") from error
+    if not isinstance(config, dict) or config.get("format") != _FORMAT:
+        raise ValueError(f"{name_or_path} is no SynTrans: {CONFIG} does not say {_FORMAT!r}")
+    return Saved(str(name_or_path), config, tensors, tensors.pop(_SEMANTICS, None))
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
+    except (OSError, ValueError) as error:  # the hub's errors are among these
+        reason = " ".join(str(error).split())
+        raise FileNotFoundError(
+            f"no folder {name} here and no model {name} on the hub ({reason})"
+        ) from error
+
+
+def describe(classifier: MultimodalClassifier) -> dict[str, object]:
+    """All that `rebuild` needs besides the weights."""
+    generator, reconstructor = classifier.generator, classifier.reconstructor
+    description: dict[str, object] = {
+        "base_classes": generator.memory.shape[0],
+        "visual": generator.memory.shape[1],
+        "attention": generator.attention,
+        "bridges": len(classifier.bridges),
+    }
+    if reconstructor is not None:
+        bridge = classifier.bridges[0]
+        residual = reconstructor.residual
+        description |= {
+            "semantic": bridge.semantic,
+            "hidden": bridge.visual_to_semantic.hidden,
+            "condition_on_visual": bridge.condition_on_visual,
+            "residual": None if residual is None else residual.hidden,
+        }
+    return description
+
+
+def rebuild(description: Mapping[str, Any]) -> MultimodalClassifier:
+    """A classifier of this description, its weights to be loaded; the bridges are frozen."""
+    visual = description["visual"]
+    memory = torch.zeros(description["base_classes"], visual)
+    generator = VisualWeightGenerator(memory, description["attention"])
+    reconstructor = None
+    if description["bridges"]:
+        semantic, residual = description["semantic"], description["residual"]
+        bridges = [
+            Bridge(
+                visual,
+                semantic,
+                description["hidden"],
+                condition_on_visual=description["condition_on_visual"],
+            )
+            for _ in range(description["bridges"])
+        ]
+        reconstructor = SemanticWeightReconstructor(
+            bridges, visual, semantic, residual or 0, residual=residual is not None
+        )
+    return MultimodalClassifier(generator, reconstructor)

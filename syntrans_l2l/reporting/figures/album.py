@@ -1,0 +1,122 @@
+"""All figures of a board, from the diagnostics beside its records."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from safetensors import SafetensorError
+from torch import Tensor
+
+from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.reporting.collection import Board, Line
+from syntrans_l2l.reporting.figures import alpha, classes, episode, weights
+from syntrans_l2l.reporting.figures.style import Figure
+from syntrans_l2l.reporting.records import Record, read_diagnostics
+
+TestSplit = Callable[[Record], Split]  # raises OSError or ValueError where it cannot be had
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, the name of its files and what it shows."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class _Seen:
+    record: Record
+    tensors: Mapping[str, Tensor]
+    class_names: list[str]
+
+
+def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
+    """The figures of each data set, of the most accurate row that mixes by alpha.
+
+    What is missing or damaged is logged, and its figure left out.
+
+    Args:
+        board: the rows.
+        test_split: the images that a record's episodes are made of.
+
+    Raises:
+        ImportError: the extra `figures` is not installed; the message is the recipe.
+    """
+    for dataset in board.datasets:
+        seen = {line.label: found for line in board.lines if (found := _diagnostics(line, dataset))}
+        mixing = [label for label, cells in seen.items()
+                  if all("alphas" in cell.tensors for cell in cells.values())]  # fmt: skip
+        if mixing:
+            best = max(mixing, key=lambda label: _first(seen[label]).record.accuracy)
+            yield from _of_row(dataset, best, seen)
+        if sheet := _sheet(dataset, seen, test_split):
+            yield sheet
+
+
+def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> Iterator[Picture]:
+    cells = seen[label]
+    tensors = {shots: cell.tensors for shots, cell in cells.items()}
+    names = _first(cells).class_names
+    where = f"{label} on {dataset}. "
+    chosen = {shots: _selected_alpha(cell.record) for shots, cell in cells.items()}
+    yield Picture(f"{dataset}_alpha", where + alpha.CAPTION, alpha.alpha_figure(tensors, chosen))
+    yield Picture(
+        f"{dataset}_weights", where + weights.CAPTION, weights.weights_figure(tensors, names)
+    )
+    gains = {}
+    reference = _first(cells).record.delta_vs
+    for other in seen.values():
+        for shots in cells.keys() & other.keys():
+            if other[shots].record.method == reference:
+                gains[shots] = (cells[shots].tensors, other[shots].tensors)
+    if gains:
+        title = f"{label} minus {reference}"
+        figure = classes.gain_figure(dict(sorted(gains.items())), names, title)
+        yield Picture(f"{dataset}_classes", where + classes.CAPTION, figure)
+
+
+def _sheet(
+    dataset: str, seen: Mapping[str, dict[int, _Seen]], test_split: TestSplit
+) -> Picture | None:
+    """The first episode at the fewest shots, of all rows that have seen it."""
+    if not seen:
+        return None
+    shots = min(shots for cells in seen.values() for shots in cells)
+    cells = {label: cells[shots] for label, cells in seen.items() if shots in cells}
+    first = _first(cells)
+    try:
+        split = test_split(first.record)
+    except (OSError, ValueError) as error:
+        logger.warning("no episode sheet of %s: %s", dataset, error)
+        return None
+    same = {
+        label: cell.tensors
+        for label, cell in cells.items()
+        if cell.record.data_fingerprint == first.record.data_fingerprint
+    }
+    return Picture(f"{dataset}_episode", episode.CAPTION, episode.episode_sheet(same, split))
+
+
+def _diagnostics(line: Line, dataset: str) -> dict[int, _Seen]:
+    """By shots, in their order."""
+    found = {}
+    for (name, shots), record in sorted(line.cells.items()):
+        if name == dataset:
+            try:
+                found[shots] = _Seen(record, *read_diagnostics(Path(record.diagnostics)))
+            except (OSError, SafetensorError, KeyError, ValueError) as error:
+                logger.warning("no figures of %s: %s", record.id, error)
+    return found
+
+
+def _first(cells: Mapping[int, _Seen] | Mapping[str, _Seen]) -> _Seen:
+    return next(iter(cells.values()))
+
+
+def _selected_alpha(record: Record) -> float:
+    return float(cast("dict[str, float]", record.selected["values"])["alpha"])
