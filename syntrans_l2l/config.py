@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import gin
 from syntrans_l2l.datasets.base import Benchmark
@@ -61,8 +60,6 @@ from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.bridge import BridgeTraining
 from syntrans_l2l.training.distillation import Distillation
 from syntrans_l2l.training.meta import MetaTraining
-
-T = TypeVar("T")
 
 
 def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:

@@ -18,10 +18,11 @@ from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_r
 from syntrans_l2l.methods.base import Arena, Method
 from syntrans_l2l.methods.diagnostics import of_answers
 from syntrans_l2l.methods.row import Row
-from syntrans_l2l.preparation import Encoded, MakeStudent, Preparation
+from syntrans_l2l.preparation import Encoded, Preparation
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.semantics.text_encoder import TextEncoder
+from syntrans_l2l.students import MakeStudent, Students
 from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.distillation import Distillation
@@ -115,9 +116,9 @@ class Experiment:
         self, *, root: Path, cache: Cache, device: torch.device, progress: Progress = silent
     ) -> Preparation:
         """Data and encoders, each made when it is first asked for; see `run`."""
-        return Preparation(
+        students = Students(
             data=self.dataset.load(root, cache, progress),
-            make_student=self.student,
+            make=self.student,
             base_training=self.base_training,
             cache=cache,
             device=device,
@@ -126,6 +127,7 @@ class Experiment:
             distillation=self.distillation,
             progress=progress,
         )
+        return Preparation(students)
 
     def run(
         self,
@@ -163,21 +165,21 @@ class Experiment:
 
     def arena(self, row: Row, preparation: Preparation) -> Arena:
         """What the row's method works with."""
-        encoded = Encoded({}, "", "learn2learn CNN4")
+        encoded, students = Encoded({}, "", "learn2learn CNN4"), preparation.students
         if row.method.uses_student:
             encoded = preparation.encoded(row.encoder)
         encoder = row.text_encoder or self.text_encoder
         uses_text = row.method.uses_text and encoder is not None
         return Arena(
-            data=preparation.data,
+            data=students.data,
             features=encoded.features,
             student=encoded.hash,
             student_name=encoded.name,
             semantics=preparation.semantics(encoder) if uses_text and encoder else None,
-            cache=preparation.cache,
-            device=preparation.device,
+            cache=students.cache,
+            device=students.device,
             seed=self.seed,
-            progress=preparation.progress,
+            progress=students.progress,
         )
 
     def _cell(

@@ -10,6 +10,7 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.preparation import Preparation
 from syntrans_l2l.published_student import learn2learn_resnet12
+from syntrans_l2l.students import Students
 from syntrans_l2l.training.base import BaseTraining
 
 
@@ -41,15 +42,15 @@ def test_it_takes_32_px_and_is_not_trained_again(weights: Path, data: FewShotDat
     small = FewShotData("small", *(part for part in (data.train, data.validation, data.test)), "x")
     student = learn2learn_resnet12(str(weights)).train()
     assert student(torch.rand(2, 3, 32, 32)).shape == (2, 640)  # DropBlock would fail
-    preparation = Preparation(
+    students = Students(
         data=small,
-        make_student=lambda: learn2learn_resnet12(str(weights)),
+        make=lambda: learn2learn_resnet12(str(weights)),
         base_training=BaseTraining(epochs=0),
         cache=Cache(tmp_path),
         device=torch.device("cpu"),
         seed=0,
     )
-    assert preparation.base.name == "resnet12, learn2learn weights"
+    assert Preparation(students).base.name == "resnet12, learn2learn weights"
     assert not (tmp_path / "students").exists()
 
 

@@ -30,7 +30,8 @@ def counts(root: Path, split: str, wnids: Sequence[str]) -> list[int]:
     if len(numbers) != len(wnids):
         raise ValueError(
             f"{files(root, split)[0]} and its like hold {len(numbers)} classes, the published "
-            f"split has {len(wnids)}; the data set is GATE-engine/mini_imagenet, not timm/mini-imagenet"
+            f"split has {len(wnids)}; the data set is GATE-engine/mini_imagenet, not "
+            "timm/mini-imagenet"
         )
     return numbers
 
