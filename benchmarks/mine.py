@@ -96,11 +96,11 @@ def _samples(dataset: str, data_root: Path, cache: "Cache") -> Mapping[str, Sequ
 
     try:
         data = benchmark(dataset).load(data_root, cache, _bar)
-    except FileNotFoundError as error:
+        few = min(_PICTURES, int(data.train.class_counts().min()))
+        pictures = BaseImages(data, per_class=few)
+    except (FileNotFoundError, ValueError) as error:  # a data set of the user's own, or none here
         print(f"no pictures: {error}", file=sys.stderr)
         return {}
-    few = min(_PICTURES, int(data.train.class_counts().min()))
-    pictures = BaseImages(data, per_class=few)
     samples: dict[str, list[Tensor]] = {}
     for name, image in zip(pictures.class_names, pictures.images, strict=True):
         samples.setdefault(name, []).append(image)

@@ -34,13 +34,15 @@ class BaseImages:
         seed: of the choice.
 
     Raises:
-        ValueError: a class has fewer images.
+        ValueError: a class has fewer images, or the data set holds features.
     """
 
     declared = "sample images of base classes"
 
     def __init__(self, data: FewShotData, *, per_class: int = 4, seed: int = 0) -> None:
         split = data.train
+        if split.images.ndim != 4:
+            raise ValueError(f"{data.name} holds features, and an observer needs images")
         few = int(split.class_counts().min())
         if not 1 <= per_class <= few:
             raise ValueError(f"per_class must be from 1 to {few} here, got {per_class}")
