@@ -21,7 +21,6 @@ from syntrans_l2l import SemanticTaskset, SynTrans, finished_algorithm
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.config import load_experiment
 from syntrans_l2l.networks.student import resnet12
-
 from syntrans_l2l.reporting.records import read_diagnostics
 
 SMALL = (
