@@ -8,6 +8,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from synthetic import add, small_run
 
@@ -84,8 +85,7 @@ def test_filtering(opened: Chrome) -> None:
     search = opened.find_element(By.ID, "search")
     search.send_keys("TWIN")
     assert first_cells(opened) == ["twin"] and first_cells(opened, "tr.quoted") == []
-    search.clear()
-    search.send_keys(" ")
+    search.send_keys(Keys.BACKSPACE * 4)
     select = Select(opened.find_element(By.ID, "filter-text"))
     select.select_by_visible_text("vectors.npz")
     assert first_cells(opened) == ["syntrans"]
@@ -107,7 +107,7 @@ def test_expanding(opened: Chrome) -> None:
     assert "SynTrans.parts = 'of syntrans'" in details.text
     click_header(opened, "1-shot")
     follows = opened.execute_script("return arguments[0].previousSibling.innerText", details)
-    assert follows.startswith("▾ syntrans") or follows.strip().startswith("syntrans")
+    assert "syntrans" in follows
     opener.click()
     assert not details.is_displayed()
 
