@@ -132,7 +132,7 @@ def test_it_fits_the_width_without_errors_or_network(opened: Chrome, width: int)
         "return performance.getEntriesByType('resource').map(entry => entry.name)"
     )
     assert all(name.startswith("data:") for name in names)
-    assert opened.get_log("browser") == []
+    assert opened.get_log("browser") == []  # type: ignore[no-untyped-call]
 
 
 def test_the_page_names_no_other_place(page: str) -> None:
