@@ -220,9 +220,8 @@ class Experiment:
         if reference is not None and row.title != self.reference:
             delta = paired_ci95(accuracies, reference[: len(accuracies)])
         names = arena.data.test.class_names
-        tensors = of_answers(said, test, len(names))
-        if predictor.diagnose is not None:
-            tensors |= predictor.diagnose(test)
+        tensors = of_answers(said, test, len(names)) | predictor.diagnose(test)
+        per_episode = store.save_accuracies(record_id, accuracies, self.ways * self.queries)
         record = Record(
             id=record_id,
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -237,9 +236,7 @@ class Experiment:
             seed=self.seed,
             accuracy=mean.mean,
             ci95=mean.ci95,
-            episode_accuracies=store.save_accuracies(
-                record_id, accuracies, self.ways * self.queries
-            ),
+            episode_accuracies=per_episode,
             diagnostics=store.save_diagnostics(record_id, tensors, names),
             delta_vs=self.reference if delta else None,
             delta=delta.mean if delta else None,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
+from leaderboard import main
 from synthetic import add, right_answers, small_run
 
-from benchmarks.leaderboard import main
 from syntrans_l2l.reporting.published import backbones
 from syntrans_l2l.reporting.readme import BEGIN, END, refreshed
 

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from leaderboard import main
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from synthetic import add, small_run
-
-from benchmarks.leaderboard import main
 
 DRIVER = shutil.which("chromedriver")
 NASTY = "</script><b>bold</b>"
@@ -84,8 +84,7 @@ def test_filtering(opened: Chrome) -> None:
     search = opened.find_element(By.ID, "search")
     search.send_keys("TWIN")
     assert first_cells(opened) == ["twin"] and first_cells(opened, "tr.quoted") == []
-    search.clear()
-    search.send_keys(" ")
+    search.send_keys(Keys.BACKSPACE * 4)
     select = Select(opened.find_element(By.ID, "filter-text"))
     select.select_by_visible_text("vectors.npz")
     assert first_cells(opened) == ["syntrans"]
@@ -107,7 +106,7 @@ def test_expanding(opened: Chrome) -> None:
     assert "SynTrans.parts = 'of syntrans'" in details.text
     click_header(opened, "1-shot")
     follows = opened.execute_script("return arguments[0].previousSibling.innerText", details)
-    assert follows.startswith("▾ syntrans") or follows.strip().startswith("syntrans")
+    assert "syntrans" in follows
     opener.click()
     assert not details.is_displayed()
 
@@ -133,7 +132,7 @@ def test_it_fits_the_width_without_errors_or_network(opened: Chrome, width: int)
         "return performance.getEntriesByType('resource').map(entry => entry.name)"
     )
     assert all(name.startswith("data:") for name in names)
-    assert opened.get_log("browser") == []
+    assert opened.get_log("browser") == []  # type: ignore[no-untyped-call]
 
 
 def test_the_page_names_no_other_place(page: str) -> None:

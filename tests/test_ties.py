@@ -38,7 +38,8 @@ def test_other_episodes_give_the_interval_of_two_means(store: RecordStore) -> No
     ours, theirs = (store.accuracies(each) for each in (first, second))
     error = float(ours.var() / 900 + theirs.var() / 700) ** 0.5
     low, high = stats.norm.interval(0.95, float(ours.mean() - theirs.mean()), error)
-    assert (mean - ci95, mean + ci95) == (pytest.approx(low), pytest.approx(high))
+    assert mean - ci95 == pytest.approx(low)
+    assert mean + ci95 == pytest.approx(high)
 
 
 def test_a_slow_method_is_paired_over_its_first_episodes(store: RecordStore) -> None:

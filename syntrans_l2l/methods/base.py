@@ -62,6 +62,11 @@ class Arena:
         }
 
 
+def nothing(episodes: Episodes) -> dict[str, Tensor]:
+    """No tensors but those that every method has."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Predictor:
     """A method made ready for test episodes of one size.
@@ -70,13 +75,13 @@ class Predictor:
         predict: test episodes -> logits [E, N * Q, N].
         selected: what was chosen, on which split and from which grid.
         budget: what was spent on training beyond the student, in words.
-        diagnose: test episodes -> further tensors for figures; None where there are none.
+        diagnose: test episodes -> further tensors for figures, by name.
     """
 
     predict: Predict
     selected: dict[str, object] = field(default_factory=dict)
     budget: str = "none"
-    diagnose: Diagnose | None = None
+    diagnose: Diagnose = nothing
 
 
 class Method(Protocol):

@@ -31,7 +31,7 @@ def episode_sheet(said: Mapping[str, Mapping[str, Tensor]], split: Split) -> Fig
     ways, shots = support.shape
     shown = min(_QUERIES, query.shape[1])
     below = 0.16 * len(said)  # inches of text under a query
-    figure = new_figure(0.85 * (shots + shown) + 0.6, (0.95 + below) * ways + 0.35)
+    figure = new_figure(0.85 * (shots + shown) + 0.6, (1.05 + below) * ways + 0.35)
     widths = [1.0] * shots + [0.25] + [1.0] * shown
     panels = figure.subplots(ways, shots + 1 + shown, gridspec_kw={"width_ratios": widths})
     for way in range(ways):
