@@ -21,13 +21,16 @@ from syntrans_l2l.datasets import published
 Pixels = NDArray[np.uint8]
 
 
-class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined,misc]
+_Pickler: Any = pickle._Pickler
+
+
+class Python2Pickler(_Pickler):  # type: ignore[misc]
     """Writes what Python 2's cPickle does at protocol 2: text and bytes alike as BINSTRING."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file, protocol=2)
         self.dispatch = {
-            **self.dispatch,
+            **_Pickler.dispatch,
             str: Python2Pickler._string,
             bytes: Python2Pickler._string,
         }
@@ -115,7 +118,7 @@ def write_cub(folder: Path, images: int) -> None:
     lists = importlib.import_module("learn2learn.vision.datasets.cu_birds200").SPLITS
     names = sorted(name for split in lists.values() for name in split)
     made = pictures(200, images, (96, 120)).reshape(200, images, 96, 120, 3)
-    listing = []
+    listing: list[str] = []
     for c, (name, pixels) in enumerate(zip(names, made, strict=True)):
         for number, picture in enumerate(pixels):
             path = folder / "images" / name / f"Bird_{number:04d}_{c}.jpg"

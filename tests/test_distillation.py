@@ -26,10 +26,10 @@ def settings(**changes: object) -> Distillation:
 
 
 def weights(
-    labels: Tensor | None = None, vectors: Tensor | None = None, **changes: object
+    marks: Tensor | None = None, vectors: Tensor | None = None, **changes: object
 ) -> Tensor:
     encoder = distil(student(), BASE.images, TARGETS, settings(**changes), seed=1, device=CPU,
-                     labels=labels, text_vectors=vectors)  # fmt: skip
+                     labels=marks, text_vectors=vectors)  # fmt: skip
     return torch.cat([parameter.flatten() for parameter in encoder.parameters()])
 
 
@@ -63,7 +63,7 @@ def test_without_its_projection_the_student_keeps_its_width() -> None:
 @pytest.mark.parametrize("switch", ["relational", "contrast", "prompts"])
 def test_every_switch_changes_the_student(switch: str) -> None:
     vectors = F.normalize(torch.randn(4, 6, generator=torch.Generator().manual_seed(4)), dim=-1)
-    assert not torch.equal(weights(), weights(vectors=vectors, **{switch: 1.0}))
+    assert not torch.equal(weights(), weights(None, vectors, **{switch: 1.0}))
 
 
 def test_a_killed_distillation_resumes_to_the_same_bits(tmp_path: Path) -> None:
@@ -103,6 +103,6 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match=r"text vectors must be \[C, 6\].*same teacher"):
         weights(vectors=torch.ones(4, 5), prompts=1.0)
     with pytest.raises(ValueError, match="needs labels"):
-        weights(labels=1.0)  # type: ignore[arg-type]
+        weights(labels=1.0)
     with pytest.raises(ValueError, match="positive loss weight"):
         Distillation(mimicry=0.0)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,7 +155,8 @@ def test_a_zenodo_record_is_fetched_and_unpacked(tmp_path: Path) -> None:
 
 @contextmanager
 def zenodo(host: str, content: bytes) -> Iterator[str]:
-    with mirror(**{"api/records/7": record(host, content)}) as (api, _):
+    pages: dict[str, Any] = {"api/records/7": record(host, content)}
+    with mirror(**pages) as (api, _):
         yield api
 
 

@@ -8,7 +8,7 @@ from conftest import random_split
 
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets.base import SPLITS, FewShotData
+from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.preparation import Preparation
 from syntrans_l2l.published_student import learn2learn_resnet12
 from syntrans_l2l.students import Students
@@ -39,7 +39,13 @@ def test_features_are_those_of_learn2learns_network_on_0_to_255(weights: Path) -
 
 
 def test_it_takes_32_px_and_is_not_trained_again(weights: Path, tmp_path: Path) -> None:
-    small = FewShotData("small", *(random_split(2, 2, part) for part in SPLITS), "x")
+    small = FewShotData(
+        name="small",
+        train=random_split(2, 2, "train"),
+        validation=random_split(2, 2, "validation"),
+        test=random_split(2, 2, "test"),
+        fingerprint="x",
+    )
     student = learn2learn_resnet12(str(weights)).train()
     assert student(torch.rand(2, 3, 32, 32)).shape == (2, 640)  # DropBlock would fail
     students = Students(

@@ -2,6 +2,7 @@ import os
 import pickle
 from collections import OrderedDict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from archives import dump
 
 from syntrans_l2l.datasets.unpickle import text, unpickle
 
-CONTENT = {
+CONTENT: dict[str, Any] = {
     "data": np.arange(24, dtype=np.uint8).reshape(2, 2, 2, 3),
     "labels": [3, 1],
     "names": ["sea", "ray"],
