@@ -34,7 +34,7 @@ def test_features_are_those_of_learn2learns_network_on_0_to_255(weights: Path) -
         expected = theirs.eval()(images * 255)
         unscaled = learn2learn_resnet12(str(weights), pixel_scale=1.0).eval()(images)
         torch.testing.assert_close(unscaled, theirs(images))
-    torch.testing.assert_close(ours, expected)
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-3)  # features of about 10
     assert ours.shape == (2, 640)
 
 

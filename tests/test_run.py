@@ -15,13 +15,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import REPOSITORY, SPLITS, MakeArchive, write_archive
-from safetensors.torch import load_file
 
 from syntrans_l2l import SemanticTaskset, SynTrans, finished_algorithm
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.config import load_experiment
 from syntrans_l2l.networks.student import resnet12
-from syntrans_l2l.reporting.records import read_diagnostics
+from syntrans_l2l.reporting.records import Record, read_accuracies, read_diagnostics
 
 SMALL = (
     "resnet12.width = 4",
@@ -195,7 +194,7 @@ def test_the_algorithm_of_a_finished_row(
         right = logits.argmax(1) == task[1][rows[:, 5:].flatten()]
         accuracies.append(100 * right.double().mean())
     [record] = [r for r in records(out) if (r["method"], r["shots"]) == ("syntrans", 5)]
-    written = load_file(out / str(record["episode_accuracies"]))["accuracies"]
+    written = read_accuracies(Record(**record), out)
     torch.testing.assert_close(torch.stack(accuracies), written)
     for title, message in (("maml", "is Maml's, not SynTrans's"), ("none", "no row 'none'")):
         with pytest.raises(ValueError, match=message):

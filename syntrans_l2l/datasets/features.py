@@ -67,7 +67,7 @@ class FeatureBenchmark:
                 list(texts["class_names"]),
                 [ALIASES.get(each, each) for each in texts["split"]],
             )
-        except (KeyError, OSError, TypeError, ValueError, SafetensorError) as error:
+        except (EOFError, KeyError, OSError, TypeError, ValueError, SafetensorError) as error:
             raise ValueError(f"{path} cannot be read ({error!r}); {_FORM}") from error
         _check(path, features, labels, names, of)
         parts = {}
