@@ -14,7 +14,7 @@ from syntrans_l2l.teacher import ClipTeacher
 
 TEACHER = ClipTeacher("embedded")
 CONCEPTS = class_concepts()["test"]
-NAMES = list(CONCEPTS)
+NAMES = [concept.name for concept in CONCEPTS]
 
 
 def test_the_describer_writes_true_vague_and_wrong_phrases() -> None:
@@ -22,8 +22,8 @@ def test_the_describer_writes_true_vague_and_wrong_phrases() -> None:
     assert [d.class_name for d in written] == sorted(
         (d.class_name for d in written), key=NAMES.index
     )
-    for name, concept in CONCEPTS.items():
-        phrases = [d.phrase for d in written if d.class_name == name]
+    for concept in CONCEPTS:
+        phrases = [d.phrase for d in written if d.class_name == concept.name]
         assert set(concept.facts()) < set(phrases)
         assert len(set(phrases) & set(VAGUE)) == 2
         assert len(set(phrases) - set(VAGUE) - set(concept.facts())) == 3
@@ -56,8 +56,8 @@ def test_refining_drops_wrong_phrases_and_loses_nothing() -> None:
     assert [d.phrase for d in refined] == [d.phrase for d in written]
     assert all(d.reason and d.score is not None for d in refined)
     kept_right, kept_wrong, right, wrong = 0, 0, 0, 0
-    for name, concept in CONCEPTS.items():
-        own = [d for d in refined if d.class_name == name]
+    for concept in CONCEPTS:
+        own = [d for d in refined if d.class_name == concept.name]
         assert 1 <= sum(d.kept for d in own) <= 4
         for descriptor in own:
             if descriptor.phrase in concept.facts():

@@ -47,7 +47,7 @@ def test_every_word_of_the_generated_world_is_known(tmp_path: Path) -> None:
     from syntrans_l2l.semantics.demo_describer import DemoDescriber
     from syntrans_l2l.semantics.descriptors import prompt
 
-    names = [name for split in class_concepts().values() for name in split]
+    names = [concept.name for split in class_concepts().values() for concept in split]
     written = DemoDescriber(vague=5, wrong=5).describe(names)
     texts = prompts(names) + [prompt(d.class_name, d.phrase) for d in written]
     tokens = open_clip.get_tokenizer(TEACHER.model)(texts)

@@ -1,15 +1,14 @@
 """The generated benchmark: 100 combinations of attributes, drawn and not downloaded.
 
 A class says what three or four of its five attributes are and leaves the others free, as
-"dog" leaves the colour free. Its name tells less, the shape and what sets it apart from its
-siblings; descriptors tell the rest. Novel classes are new combinations of values that base
-classes have shown. Numbers say nothing about photographs: label them as generated wherever
-they stand.
+"dog" leaves the colour free: one picture does not tell which are free, a name does. Novel
+classes are new combinations of values that base classes have shown. Numbers say nothing
+about photographs: label them as generated wherever they stand.
 """
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,8 +29,8 @@ _CLASS_SEED = 292  # of 3,000 seeds, the one that spreads the values most evenly
 _FREE = (1, 2)  # attributes that a family leaves free; more of them make 1 shot harder
 
 
-def class_concepts() -> dict[str, dict[str, Concept]]:
-    """The classes of each split by name: always the same 64, 16 and 20; no picture shows two.
+def class_concepts() -> dict[str, tuple[Concept, ...]]:
+    """The classes of each split: always the same 64, 16 and 20; no picture shows two.
 
     They come in families of four, two values of one attribute times two of another, so that
     each class has siblings that differ from it in one or two attributes only. Families are
@@ -41,7 +40,7 @@ def class_concepts() -> dict[str, dict[str, Concept]]:
     decks = {attribute: _deck(values, chance) for attribute, values in VALUES.items()}
     pairs = _deck(tuple(itertools.combinations(VALUES, 2)), chance)
     frees = _deck(_FREE, chance)
-    concepts: dict[str, Concept] = {}
+    concepts: list[Concept] = []
     while len(concepts) < sum(CLASSES_PER_SPLIT.values()):
         varied = next(pairs)
         fixed = [name for name in VALUES if name not in varied]
@@ -55,16 +54,12 @@ def class_concepts() -> dict[str, dict[str, Concept]]:
             Concept(**dict(zip(choices, values, strict=True)))
             for values in itertools.product(*choices.values())
         ]
-        if all(new.excludes(old) for new in family for old in concepts.values()):
-            concepts |= {_told(concept, {"shape", *varied}).name: concept for concept in family}
-    rest = iter(concepts.items())
+        if all(new.excludes(old) for new in family for old in concepts):
+            concepts += family
+    rest = iter(concepts)
     return {
-        split: dict(itertools.islice(rest, count)) for split, count in CLASSES_PER_SPLIT.items()
+        split: tuple(itertools.islice(rest, count)) for split, count in CLASSES_PER_SPLIT.items()
     }
-
-
-def _told(concept: Concept, attributes: Set[str]) -> Concept:
-    return Concept(**{name: value for name, value in concept.values.items() if name in attributes})
 
 
 def _deck(values: Sequence[_T], chance: random.Random) -> Iterator[_T]:
@@ -117,7 +112,7 @@ class Generated:
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         return {
-            split: dict.fromkeys(concepts, self.images_per_class)
+            split: {concept.name: self.images_per_class for concept in concepts}
             for split, concepts in class_concepts().items()
         }
 
@@ -128,7 +123,7 @@ class Generated:
         parts = {}
         for split, concepts in class_concepts().items():
             labels = torch.arange(len(concepts)).repeat_interleave(self.images_per_class)
-            parts[split] = Split(tensors[split], labels, tuple(concepts))
+            parts[split] = Split(tensors[split], labels, tuple(c.name for c in concepts))
         return FewShotData(self.name, fingerprint=digest(key), **parts)
 
     def _key(self) -> dict[str, object]:
@@ -142,7 +137,7 @@ class Generated:
             "seed": self.seed,
             "nuisance": self.nuisance,
             "classes": {
-                split: {name: concept.name for name, concept in concepts.items()}
+                split: [concept.name for concept in concepts]
                 for split, concepts in class_concepts().items()
             },
             "code": code_digest(*modules),
@@ -156,7 +151,7 @@ class Generated:
         with progress("drawing images", total=total, unit="img") as advance:
             for split, concepts in class_concepts().items():
                 images = []
-                for concept in concepts.values():
+                for concept in concepts:
                     attributes = draw_attributes([concept] * self.images_per_class, generator)
                     images.append(
                         render(attributes, generator, size=self.size, nuisance=self.nuisance)

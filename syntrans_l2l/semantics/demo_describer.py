@@ -49,7 +49,7 @@ class DemoDescriber:
         return {"describer": self.source, **vars(self)}
 
     def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
-        known = {name: each for split in class_concepts().values() for name, each in split.items()}
+        known = {concept.name: concept for split in class_concepts().values() for concept in split}
         missing = [name for name in class_names if name not in known]
         if missing:
             raise ValueError(
