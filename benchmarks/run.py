@@ -32,9 +32,9 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     data_root = Path(os.environ.get("SYNTRANS_DATA", "~/data")).expanduser()
     cache_root = Path(os.environ.get("SYNTRANS_CACHE", data_root / "syntrans_cache")).expanduser()
-    if arguments.command == "run":
-        return _run(arguments, data_root, cache_root)
     try:
+        if arguments.command == "run":
+            return _run(arguments, data_root, cache_root)
         if arguments.command == "check-data":
             return _check_data(arguments, data_root)
         return _export_features(arguments, data_root, cache_root)
@@ -55,13 +55,9 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
     from syntrans_l2l.reporting.tables import leaderboard
     from syntrans_l2l.reporting.versions import package_versions
 
-    try:
-        experiment = load_experiment(arguments.gin, arguments.set)
-        store = RecordStore(arguments.out)
-        experiment.check(data_root)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    experiment = load_experiment(arguments.gin, arguments.set)
+    store = RecordStore(arguments.out)
+    experiment.check(data_root)
 
     import torch
 

@@ -236,7 +236,7 @@ def export(model: torch.nn.Module, folder: Path) -> None:
 
 def zero_shot(teacher: ClipTeacher, split_name: str) -> float:
     """Mean 5-way accuracy over all images: each class against every choice of four others."""
-    split: Split = getattr(Generated().load(Path(), _cache()), split_name)
+    split: Split = getattr(Generated(images_per_class=240).load(Path(), _cache()), split_name)
     texts = teacher.text_features(prompts(split.class_names))
     logits = teacher.image_features(split.images).float() @ texts.T  # [n, C]
     own = logits.gather(1, split.labels[:, None])

@@ -171,6 +171,11 @@ class SynTrans(_BaseLearner):
         """`adapt` under the name that learn2learn's classifiers use; returns w, [N, D]."""
         rows, table = self.left_out if base else self.semantics, self.semantics
         labels, ids = checked_task(support, labels, class_ids, None if rows is None else len(rows))
+        if base and table is not None and len(table) != len(self.left_out):
+            raise ValueError(
+                f"base=True needs the vectors of the {len(self.left_out)} base classes, got "
+                f"{len(table)}: call set_classes_(vectors)"
+            )
         if table is None and self.classifier.bridges:
             raise ValueError("no class vectors: give semantics=, or call set_classes_(vectors)")
         features = self._embed(support)  # [n, D]

@@ -73,7 +73,7 @@ class Cache:
         return self.root / kind / f"{digest(key)}.safetensors"
 
     def load(self, kind: str, key: Key) -> Tensors | None:
-        """The entry, or None where it is absent or damaged (logged, and set aside)."""
+        """The entry, or None where it is absent or damaged (logged, and removed)."""
         path = self.path(kind, key)
         if not path.exists():
             return None
@@ -83,7 +83,7 @@ class Cache:
             tensors = load_file(path)
             if header.get("sha256") != tensor_digest(tensors):
                 raise SafetensorError("checksum differs")
-        except (SafetensorError, ValueError, OSError) as error:
+        except (SafetensorError, ValueError) as error:
             logger.warning("damaged cache entry %s (%s): rebuilding it", path, error)
             path.unlink(missing_ok=True)
             return None

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache, digest
+from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.cache import Cache, digest, tensor_digest
 from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
 from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.evaluation.episodes import Episodes, cached_episodes
@@ -97,6 +98,7 @@ class Experiment:
         classes = [name for split in SPLITS for name in counts[split]]
         for row in self.rows:
             row.check(classes, self.text_encoder, self.teacher, self.distillation)
+        learn2learn()  # episodes come from it
 
     def _check_what_there_is(self, *, has_base_classes: bool) -> None:
         """Raise ValueError where rows need images or base classes that the data set lacks."""
@@ -154,6 +156,9 @@ class Experiment:
         preparation = self.prepare(root=root, cache=cache, device=device, progress=progress)
         # the reference first, because the others' differences need it
         rows = sorted(self.rows, key=lambda row: row.title != self.reference)
+        for row in rows:  # text before training: it is quick, and its model may be missing
+            if row.method.uses_text and (encoder := row.text_encoder or self.text_encoder):
+                preparation.semantics(encoder)
         for shots in self.shots:
             reference: Tensor | None = None
             for row in rows:
@@ -201,7 +206,7 @@ class Experiment:
             "student": arena.student,
             "semantics": semantics.digest if semantics else "",
             "size": [self.ways, shots, self.queries, self.episodes, self.validation_episodes],
-            "reference": self.reference if reference is not None else "",
+            "reference": "" if reference is None else tensor_digest({"accuracies": reference})[:20],
             "seed": self.seed,
             "code": versions["code"],
         }

@@ -45,7 +45,12 @@ def learn2learn_resnet12(
         reason = str(error).splitlines()[0]
         raise ValueError(f"{path} does not hold learn2learn's ResNet-12 ({reason})") from error
     encoder.avgpool = nn.AdaptiveAvgPool2d(1)
-    student = Student(encoder, 640, "resnet12, learn2learn weights", pretrained=True)
+    student = Student(
+        encoder,
+        640,
+        f"resnet12, learn2learn weights {path.parent.name}/{path.name}",
+        pretrained=True,
+    )
     student.mean.zero_()
     student.std.fill_(1 / pixel_scale)
     return student

@@ -170,6 +170,7 @@ class Students:
             "teacher": teacher.digest,
             "data": self.data.fingerprint,
             "split": split,
+            "code": code_digest("syntrans_l2l.teacher"),
             "computed_in": f"{resolve('auto', self.device)} on {self.device.type}",
         }
 

@@ -99,9 +99,12 @@ def test_a_mirror_that_keeps_breaking_off_loses_nothing(tmp_path: Path) -> None:
 
 def test_html_is_refused(tmp_path: Path) -> None:
     message = "the mirror serves an HTML page in the place of file"
+    partial = tmp_path / "file.partial"
+    partial.write_bytes(CONTENT[:1000])
     with mirror("html", file=CONTENT) as (host, _), pytest.raises(DownloadError, match=message):
         get(host, tmp_path / "file")
     assert not (tmp_path / "file").exists()
+    assert partial.read_bytes() == CONTENT[:1000]  # nothing received so far is lost
 
 
 def test_a_wrong_size_and_other_bytes_are_refused(tmp_path: Path) -> None:

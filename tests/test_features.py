@@ -35,6 +35,16 @@ def test_an_npz_is_a_data_set(tmp_path: Path) -> None:
     assert counts == {"train": {"ray": 2}, "validation": {"bear": 2}, "test": {"sea": 2, "bus": 2}}
 
 
+def test_the_fingerprint_covers_names_and_splits(tmp_path: Path) -> None:
+    """Episodes and records are found by it: they must not outlive a change of classes."""
+    moved, renamed = ["train", "test", "val", "test"], ["sea", "ray", "bear", "tram"]
+    prints = [
+        load(tmp_path, **changes).fingerprint
+        for changes in ({}, {}, {"split": moved}, {"class_names": renamed})
+    ]
+    assert prints[0] == prints[1] and len(set(prints)) == 3
+
+
 def test_safetensors_hold_the_same(tmp_path: Path) -> None:
     tensors = {name: torch.from_numpy(CONTENT[name]) for name in ("features", "labels")}
     texts = {name: json.dumps(CONTENT[name]) for name in ("class_names", "split")}

@@ -145,7 +145,7 @@ def test_several_describers_and_one_judge(tmp_path: Path) -> None:
         ("a round wing", 1),
     ]
     tower = SentenceTower(str(tiny_models.sentence_encoder(tmp_path / "encoder")))
-    model.by_word = {"round wing": "No, it cannot.", "SEEN": "Yes"}
+    model.by_word = {"round wing": "No, it cannot.", "SEEN": "Not sure"}
     judge = VisualJudge(model, journal=str(tmp_path / "answers"))
     refined = TowerRefiner(tower, judge=judge, duplicate=2.0).refine(found)
     assert {d.phrase: d.reason for d in refined if not d.kept} == {

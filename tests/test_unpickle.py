@@ -61,6 +61,15 @@ def test_a_hostile_pickle_is_refused(tmp_path: Path, protocol: int) -> None:
     assert trap.is_dir()
 
 
+def test_an_array_of_raw_addresses_is_refused(tmp_path: Path) -> None:
+    """`numpy.ndarray` itself, called, would take eight bytes of the file for a pointer."""
+    call = b"cnumpy\nndarray\n(K\x01\x85X\x01\x00\x00\x00OC\x08\x01\x00\x00\x00\x00\x00\x00\x00tR."
+    assert isinstance(pickle.loads(call), np.ndarray)  # the plain unpickler makes it
+    (tmp_path / "file").write_bytes(call)
+    with pytest.raises(ValueError, match="file is refused"):
+        unpickle(tmp_path / "file")
+
+
 def test_what_is_no_pickle_is_refused(tmp_path: Path) -> None:
     whole = pickle.dumps(CONTENT)
     for content in (

@@ -147,6 +147,9 @@ def test_a_file_by_hand(tmp_path: Path) -> None:
         ('{"bed": "soft"}', "class 'bed' needs a list of phrases"),
         ('{"bed": [" "]}', "class 'bed' needs a list of phrases"),
         ('{"bed": ["a b"], "bed": ["c d"]}', "class names occur twice: bed"),
+        (f'{{"bed": ["{"soft " * 61}"]}}', "class 'bed' has 'soft soft .*longer than 60 words"),
+        ('{"bed": ["<b>soft</b> covers"]}', "class 'bed' has '<b>soft</b> covers'.* markup"),
+        ('{"bed": ["a bed"]}', "class 'bed' has 'a bed'.*names the class only"),
     ],
 )
 def test_bad_files(tmp_path: Path, text: str, message: str) -> None:

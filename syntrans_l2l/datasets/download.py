@@ -146,9 +146,6 @@ def _receive(url: str, partial: Path, mirror: str, size: int, advance: Advance) 
             raise
         raise DownloadError(f"{mirror} answers {error.code} for {url}") from error
     with answer, partial.open("ab") as file:
-        if start and answer.status != http.client.PARTIAL_CONTENT:
-            file.truncate(0)  # a server without ranges begins anew
-            advance(-start)
         first = answer.read(_CHUNK)
         kind = answer.headers.get_content_type()
         if kind == "text/html" or first.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
@@ -156,6 +153,9 @@ def _receive(url: str, partial: Path, mirror: str, size: int, advance: Advance) 
                 f"{mirror} serves an HTML page in the place of {url.rpartition('/')[2]}; open "
                 f"{url} in a browser to see what it wants"
             )
+        if start and answer.status != http.client.PARTIAL_CONTENT:
+            file.truncate(0)  # a server without ranges begins anew
+            advance(-start)
         while first:
             file.write(first)
             advance(len(first))

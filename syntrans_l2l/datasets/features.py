@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache, tensor_digest
+from syntrans_l2l.cache import Cache, digest, tensor_digest
 from syntrans_l2l.datasets.base import ALIASES, SPLITS, FewShotData, Split
 from syntrans_l2l.progress import Progress, silent
 
@@ -57,7 +58,7 @@ class FeatureBenchmark:
             FileNotFoundError: there is no such file.
             ValueError: it is not of the stated form.
         """
-        path = root / self.path
+        path = self.path if self.path.is_file() else root / self.path
         if not path.is_file():
             raise FileNotFoundError(f"no features at {path}; {_FORM}")
         try:
@@ -67,7 +68,16 @@ class FeatureBenchmark:
                 list(texts["class_names"]),
                 [ALIASES.get(each, each) for each in texts["split"]],
             )
-        except (EOFError, KeyError, OSError, TypeError, ValueError, SafetensorError) as error:
+        except (
+            AttributeError,
+            BadZipFile,
+            EOFError,
+            KeyError,
+            OSError,
+            TypeError,
+            ValueError,
+            SafetensorError,
+        ) as error:
             raise ValueError(f"{path} cannot be read ({error!r}); {_FORM}") from error
         _check(path, features, labels, names, of)
         parts = {}
@@ -79,7 +89,8 @@ class FeatureBenchmark:
             parts[split] = Split(
                 features[rows], place[labels[rows]], tuple(names[label] for label in classes)
             )
-        fingerprint = tensor_digest({"features": features, "labels": labels})[:20]
+        contents = tensor_digest({"features": features, "labels": labels})
+        fingerprint = digest({"tensors": contents, "class_names": names, "split": of})
         return FeatureData(
             name=str(texts.get("name") or self.name),
             fingerprint=fingerprint,

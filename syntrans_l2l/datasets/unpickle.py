@@ -10,9 +10,16 @@ import numpy as np
 # what the pickles of numpy 1 and 2, of Python 2 and 3, call the two functions that make arrays
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric",
                   "numpy._core.numeric")  # fmt: skip
-_reconstruct = np.empty(0).__reduce__()[0]
+_NDARRAY = object()  # named as an argument alone: called, it would make arrays of raw addresses
 _scalar = np.float64(0).__reduce__()[0]
 _frombuffer = np.empty(1).__reduce_ex__(5)[0]
+
+
+def _empty(kind: object, shape: tuple[int, ...], code: bytes) -> object:
+    """numpy's `_reconstruct`, for plain arrays alone."""
+    if kind is not _NDARRAY:
+        raise pickle.UnpicklingError("an array of another kind")
+    return np.empty(0).__reduce__()[0](np.ndarray, shape, code)  # type: ignore[operator]
 
 
 def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
@@ -23,11 +30,11 @@ def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
 
 
 _ALLOWED: dict[tuple[str, str], object] = {
-    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): np.dtype,
     ("collections", "OrderedDict"): OrderedDict,
     ("_codecs", "encode"): _latin1_bytes,
-    **{(module, "_reconstruct"): _reconstruct for module in _ARRAY_MODULES},
+    **{(module, "_reconstruct"): _empty for module in _ARRAY_MODULES},
     **{(module, "scalar"): _scalar for module in _ARRAY_MODULES},
     **{(module, "_frombuffer"): _frombuffer for module in _ARRAY_MODULES},
     **{
@@ -59,7 +66,8 @@ def unpickle(path: Path) -> object:
         with path.open("rb") as file:
             return _text_keys(_PlainUnpickler(file, encoding="bytes").load())
     except (pickle.UnpicklingError, EOFError, ImportError, IndexError, AttributeError, KeyError,
-            TypeError, ValueError, UnicodeDecodeError) as error:  # fmt: skip
+            TypeError, ValueError, UnicodeDecodeError, MemoryError, OverflowError,
+            RecursionError) as error:  # fmt: skip
         raise ValueError(
             f"{path} is refused: {' '.join(str(error).split()) or 'it is no whole pickle'}; only "
             "arrays and plain containers are read, so fetch the file anew from its source"

@@ -131,14 +131,16 @@ class SynTransMethod:
             candidates.append(stages.meta_trained(**size))
         bridged = to_semantic(stages.bridges, features["validation"])
         vectors = semantics["validation"] if semantics else None
+        alphas = self.parts.alphas if semantics else (1.0,)
+        namings = self.parts.namings if semantics and self.parts.bridge.naming else (0.0,)
         choice = select(
             [
                 episode_scores(candidate, features["validation"], bridged, vectors, validation)
                 for candidate in candidates
             ],
             validation,
-            self.parts.alphas if semantics else (1.0,),
-            self.parts.namings if semantics and self.parts.bridge.naming else (0.0,),
+            alphas,
+            namings,
         )
         values = {"alpha": choice.alpha, "b": choice.naming}
         left_out = torch.zeros(len(arena.data.train.class_names), dtype=torch.int64)
@@ -153,7 +155,11 @@ class SynTransMethod:
             b=choice.naming,
             selected=selected(
                 {**values, "stage 4": "on" if choice.candidate else "off"},
-                {"alpha": list(self.parts.alphas), "b": list(self.parts.namings)},
+                {
+                    "alpha": list(alphas),
+                    "b": list(namings),
+                    "stage 4": ["off", "on"][: len(candidates)],
+                },
                 validation,
             ),
         )

@@ -80,6 +80,7 @@ def read_bank(path: Path) -> MinedBank:
             header = json.loads((file.metadata() or {})["bank"])
             tensor = file.get_tensor("vectors")
         text = {name: content[name] for name in _PARTS}
+        sums = (stored["sha256"], header["descriptors_sha256"], header["class_names"])
         descriptors = list(_descriptors(content["classes"], content["prompts"]))
     except FileNotFoundError as error:
         raise FileNotFoundError(
@@ -88,11 +89,9 @@ def read_bank(path: Path) -> MinedBank:
         ) from error
     except (KeyError, TypeError, ValueError, AttributeError, SafetensorError) as error:
         raise ValueError(f"{path} is no semantic bank ({error}); mine it again") from error
-    if hashlib.sha256(data).hexdigest() != stored["sha256"]:
+    if hashlib.sha256(data).hexdigest() != sums[0]:
         raise ValueError(f"{vectors} is not what {path} was written with: mine the bank again")
-    if header["descriptors_sha256"] != _digest(text) or header["class_names"] != list(
-        content["classes"]
-    ):
+    if sums[1:] != (_digest(text), list(content["classes"])):
         raise ValueError(f"{path} was changed after its vectors were made: mine the bank again")
     return MinedBank(
         vectors=SemanticBank(tuple(header["class_names"]), tensor, content["source"]),

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-_WHOLE = 2**28  # files above this many bytes count with name and size alone
+_WHOLE = 2**28  # files above this many bytes count with name, size and time alone
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def _fingerprint(folder: Path) -> str:
     sha = hashlib.sha256()
     for file in sorted(folder.glob("*.*")):
         size = file.stat().st_size
-        sha.update(f"{file.name} {size}\n".encode())
+        written = file.stat().st_mtime_ns if size > _WHOLE else ""
+        sha.update(f"{file.name} {size} {written}\n".encode())
         if size <= _WHOLE:
             sha.update(file.read_bytes())
     return sha.hexdigest()[:12]

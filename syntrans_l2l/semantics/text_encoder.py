@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -117,7 +118,16 @@ class VectorFile:
         read = _read_safetensors if self.path.suffix == ".safetensors" else _read_npz
         try:
             names, vectors = read(self.path)
-        except (KeyError, OSError, ValueError, SafetensorError) as error:
+        except (
+            AttributeError,
+            BadZipFile,
+            EOFError,
+            KeyError,
+            OSError,
+            TypeError,
+            ValueError,
+            SafetensorError,
+        ) as error:
             raise ValueError(
                 f"{self.path}: cannot read class_names and vectors ({error}); "
                 "save them with numpy.savez(file, class_names=..., vectors=...)"

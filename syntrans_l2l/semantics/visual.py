@@ -25,6 +25,7 @@ QUESTION = (
     "Answer with one word, yes or no."
 )
 _WORD = re.compile(r"[a-z]+")
+_NO = re.compile(r"\W*no\b", re.IGNORECASE)
 
 
 def non_visual_word(phrase: str) -> str:
@@ -54,4 +55,4 @@ class VisualJudge:
         """Whether each phrase, given as (readable name, phrase), can be seen."""
         questions = [QUESTION.format(name=name, phrase=phrase) for name, phrase in phrases]
         answers = asked(self.model, questions, self.journal)
-        return [not answers[question].strip().lower().startswith("no") for question in questions]
+        return [not _NO.match(answers[question]) for question in questions]

@@ -8,9 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from syntrans_l2l.progress import Progress, silent
+from syntrans_l2l.semantics.cleaning import names_only
 from syntrans_l2l.semantics.descriptors import Descriptor
 from syntrans_l2l.semantics.names import readable
 
+_LONGEST = 60  # words of a phrase
 SHIPPED = ("cifar100", "cub", "imagenet")
 
 
@@ -145,4 +147,10 @@ def _checked(content: object, where: str) -> dict[str, list[str]]:
             or not all(isinstance(phrase, str) and phrase.strip() for phrase in phrases)
         ):
             raise ValueError(f"{where}: class {name!r} needs a list of phrases that are not empty")
+        for phrase in phrases:
+            if len(phrase.split()) > _LONGEST or "<" in phrase or names_only(phrase, name):
+                raise ValueError(
+                    f"{where}: class {name!r} has {phrase[:60]!r}, which is longer than {_LONGEST} "
+                    "words, has markup, or names the class only: mend the file"
+                )
     return content

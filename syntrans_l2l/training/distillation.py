@@ -166,7 +166,7 @@ def similarity_kl(ours: Tensor, theirs: Tensor, temperature: float) -> Tensor:
 def relational_kl(ours: Tensor, theirs: Tensor, temperature: float) -> Tensor:
     """`similarity_kl` of the batch with itself, without each image's likeness to itself."""
     off = ~torch.eye(len(ours), dtype=torch.bool, device=ours.device)
-    ours, theirs = ((x @ x.T)[off].view(len(x), -1) for x in (ours, theirs))
+    ours, theirs = ((x @ x.T)[off].view(len(x), len(x) - 1) for x in (ours, theirs))
     return similarity_kl(ours, theirs, temperature)
 
 
