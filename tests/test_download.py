@@ -37,7 +37,7 @@ class Mirror(BaseHTTPRequestHandler):
         if self.manner == "html":
             content = b"<!DOCTYPE html><html>sign in</html>"
         start = 0
-        if wanted and self.manner != "no ranges":
+        if wanted and self.manner not in ("no ranges", "html"):
             start = int(wanted.removeprefix("bytes=").rstrip("-"))
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(content) - start))
