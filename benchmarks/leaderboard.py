@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.reporting.collection import boards, collect, newest
-    from syntrans_l2l.reporting.comparisons import ablation
+    from syntrans_l2l.reporting.comparisons import ablation, having
     from syntrans_l2l.reporting.published import quotes
     from syntrans_l2l.reporting.readme import refreshed
     from syntrans_l2l.reporting.records import read_accuracies
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         differences = [
             ablation(board, row, read_accuracies)
             for row in arguments.against
-            for board, _ in tables
+            for board in having(row, [board for board, _ in tables])
         ]
         grids = [grid for _, grid in tables] + differences
         if arguments.readme:

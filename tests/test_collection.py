@@ -16,6 +16,13 @@ def test_runs_at_any_depth_of_several_folders(tmp_path: Path) -> None:
     assert Path(records[-1].diagnostics).parent.parent == two.out
 
 
+def test_other_data_under_the_same_name_is_said(tmp_path: Path) -> None:
+    store = small_run(tmp_path)
+    add(store, data_fingerprint="other")
+    _, problems = collect([tmp_path])
+    assert len(problems) == 1 and "2 different data share this name" in problems[0]
+
+
 def test_folders_without_records_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no results\.jsonl in or below"):
         collect([tmp_path])

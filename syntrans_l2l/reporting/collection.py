@@ -31,6 +31,13 @@ def collect(folders: Sequence[Path]) -> tuple[list[Record], list[str]]:
                 records.append(
                     replace(record, episode_accuracies=accuracies, diagnostics=diagnostics)
                 )
+    for name in dict.fromkeys(record.dataset for record in records):
+        data = {record.data_fingerprint for record in records if record.dataset == name}
+        if len(data) > 1:
+            problems.append(
+                f"{name}: records of {len(data)} different data share this name, and of like rows "
+                "the newest is shown; give the leaderboard their folders one at a time"
+            )
     return records, problems
 
 

@@ -45,8 +45,17 @@ def ablation(board: Board, against: str, accuracies: Accuracies) -> Grid:
     return compare(board, [(label, reference) for label in others], accuracies)
 
 
+def having(row: str, boards: Sequence[Board]) -> Sequence[Board]:
+    """The boards that have a row of this name; all of them where none has, to be told so."""
+    return [board for board in boards if _fitting(board, row)] or boards
+
+
+def _fitting(board: Board, label: str) -> list[Line]:
+    return [line for line in board.lines if label in (line.label, line.first.method)]
+
+
 def _line(board: Board, label: str) -> Line:
-    fitting = [line for line in board.lines if label in (line.label, line.first.method)]
+    fitting = _fitting(board, label)
     if len(fitting) == 1:
         return fitting[0]
     what = "several rows are" if fitting else "no row is"
