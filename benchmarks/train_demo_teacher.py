@@ -31,7 +31,7 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.attributes import VALUES
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.datasets.concepts import FACTS, Concept, attribute_space
-from syntrans_l2l.datasets.generated import Generated
+from syntrans_l2l.datasets.generated import Generated, class_concepts
 from syntrans_l2l.datasets.rendering import render
 from syntrans_l2l.semantics.demo_describer import VAGUE
 from syntrans_l2l.semantics.descriptors import prompt
@@ -235,9 +235,12 @@ def export(model: torch.nn.Module, folder: Path) -> None:
 
 
 def zero_shot(teacher: ClipTeacher, split_name: str) -> float:
-    """Mean 5-way accuracy over all images: each class against every choice of four others."""
+    """Mean 5-way accuracy over all images: each class against every choice of four others.
+
+    The texts tell all that a class tells, more than its name does.
+    """
     split: Split = getattr(Generated(images_per_class=240).load(Path(), _cache()), split_name)
-    texts = teacher.text_features(prompts(split.class_names))
+    texts = teacher.text_features(prompts([c.name for c in class_concepts()[split_name]]))
     logits = teacher.image_features(split.images).float() @ texts.T  # [n, C]
     own = logits.gather(1, split.labels[:, None])
     better = (logits > own).sum(1).tolist()

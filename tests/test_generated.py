@@ -9,7 +9,7 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.attributes import VALUES
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.datasets.concepts import FACTS, Concept, attribute_space, draw_attributes
-from syntrans_l2l.datasets.generated import Generated, class_concepts
+from syntrans_l2l.datasets.generated import Generated, class_concepts, class_names
 from syntrans_l2l.datasets.rendering import render
 
 STAR = Concept("star", "striped", "red", "single", "bare")
@@ -34,7 +34,7 @@ def test_images_labels_and_counts_agree(tmp_path: Path) -> None:
         assert split.images.shape == (2 * classes, 3, 32, 32)
         assert split.images.dtype == torch.uint8
         assert split.class_counts().tolist() == [2] * classes
-        assert split.class_names == tuple(counts[name]) == tuple(c.name for c in SPLITS[name])
+        assert split.class_names == tuple(counts[name]) == class_names()[name]
     assert {n for split in counts.values() for n in split.values()} == {2}
 
 
@@ -67,6 +67,21 @@ def test_classes_are_pinned() -> None:
         "checked_cyan_square_with_ball",
         "plain_yellow_square_pair",
     ]
+    assert [names[0] for names in class_names().values()] == [
+        "leaf_stack",
+        "cyan_square",
+        "plain_square_pair",
+    ]
+
+
+def test_names_differ_and_tell_part_of_what_a_class_says() -> None:
+    """A name never tells anything false: each of its words is in the name of the whole."""
+    names = [name for split in class_names().values() for name in split]
+    assert len(set(names)) == 100
+    for name, concept in zip(names, CLASSES, strict=True):
+        assert set(name.split("_")) <= set(concept.name.split("_"))
+    shorter = sum(n != c.name for n, c in zip(names, CLASSES, strict=True))
+    assert shorter > 50
 
 
 def test_base_classes_show_every_value() -> None:

@@ -43,13 +43,14 @@ def test_text_features_do_not_depend_on_their_batch() -> None:
 
 
 def test_every_word_of_the_generated_world_is_known(tmp_path: Path) -> None:
-    from syntrans_l2l.datasets.generated import class_concepts
+    from syntrans_l2l.datasets.generated import class_concepts, class_names
     from syntrans_l2l.semantics.demo_describer import DemoDescriber
     from syntrans_l2l.semantics.descriptors import prompt
 
-    names = [concept.name for split in class_concepts().values() for concept in split]
+    names = [name for split in class_names().values() for name in split]
+    whole = [concept.name for split in class_concepts().values() for concept in split]
     written = DemoDescriber(vague=5, wrong=5).describe(names)
-    texts = prompts(names) + [prompt(d.class_name, d.phrase) for d in written]
+    texts = prompts([*names, *whole]) + [prompt(d.class_name, d.phrase) for d in written]
     tokens = open_clip.get_tokenizer(TEACHER.model)(texts)
     assert not (tokens == 1).any()  # [UNK]
     assert (tokens == 0).any(1).all()  # no text fills the context

@@ -1,9 +1,10 @@
 """The generated benchmark: 100 combinations of attributes, drawn and not downloaded.
 
 A class says what three or four of its five attributes are and leaves the others free, as
-"dog" leaves the colour free: one picture does not tell which are free, a name does. Novel
-classes are new combinations of values that base classes have shown. Numbers say nothing
-about photographs: label them as generated wherever they stand.
+"dog" leaves the colour free: one picture does not tell which are free. Its name tells the shape
+and what its siblings differ in; the rest is left to descriptors, as "sparrow" says nothing of
+feathers. Novel classes are new combinations of values that base classes have shown. Numbers say
+nothing about photographs: label them as generated wherever they stand.
 """
 
 import itertools
@@ -30,18 +31,44 @@ _FREE = (1, 2)  # attributes that a family leaves free; more of them make 1 shot
 
 
 def class_concepts() -> dict[str, tuple[Concept, ...]]:
-    """The classes of each split: always the same 64, 16 and 20; no picture shows two.
+    """The classes of each split: always the same 64, 16 and 20; no picture shows two."""
+    return _by_split([concept for family in _families() for concept in family])
 
-    They come in families of four, two values of one attribute times two of another, so that
-    each class has siblings that differ from it in one or two attributes only. Families are
+
+def class_names() -> dict[str, tuple[str, ...]]:
+    """The names of the classes of each split, in the order of `class_concepts`; all differ."""
+    return _by_split([name for family in _families() for name in _names(family)])
+
+
+def _by_split(items: Sequence[_T]) -> dict[str, tuple[_T, ...]]:
+    rest = iter(items)
+    return {
+        split: tuple(itertools.islice(rest, count)) for split, count in CLASSES_PER_SPLIT.items()
+    }
+
+
+def _names(family: Sequence[Concept]) -> list[str]:
+    """The shape and what tells siblings apart."""
+    told = [
+        name
+        for name in family[0].values
+        if name == "shape" or len({concept.values[name] for concept in family}) > 1
+    ]
+    return [Concept(**{name: concept.values[name] for name in told}).name for concept in family]
+
+
+def _families() -> list[list[Concept]]:
+    """Families of four: two values of one attribute times two of another.
+
+    So each class has siblings that differ from it in one or two attributes only. Families are
     dealt from one deck of values per attribute, base classes first: all values occur there.
     """
     chance = random.Random(_CLASS_SEED)
     decks = {attribute: _deck(values, chance) for attribute, values in VALUES.items()}
     pairs = _deck(tuple(itertools.combinations(VALUES, 2)), chance)
     frees = _deck(_FREE, chance)
-    concepts: list[Concept] = []
-    while len(concepts) < sum(CLASSES_PER_SPLIT.values()):
+    families: list[list[Concept]] = []
+    while sum(map(len, families)) < sum(CLASSES_PER_SPLIT.values()):
         varied = next(pairs)
         fixed = [name for name in VALUES if name not in varied]
         free = chance.sample([name for name in fixed if name != "shape"], next(frees))
@@ -54,12 +81,10 @@ def class_concepts() -> dict[str, tuple[Concept, ...]]:
             Concept(**dict(zip(choices, values, strict=True)))
             for values in itertools.product(*choices.values())
         ]
-        if all(new.excludes(old) for new in family for old in concepts):
-            concepts += family
-    rest = iter(concepts)
-    return {
-        split: tuple(itertools.islice(rest, count)) for split, count in CLASSES_PER_SPLIT.items()
-    }
+        earlier = itertools.chain.from_iterable(families)
+        if all(new.excludes(old) for old in earlier for new in family):
+            families.append(family)
+    return families
 
 
 def _deck(values: Sequence[_T], chance: random.Random) -> Iterator[_T]:
@@ -112,8 +137,8 @@ class Generated:
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         return {
-            split: {concept.name: self.images_per_class for concept in concepts}
-            for split, concepts in class_concepts().items()
+            split: dict.fromkeys(names, self.images_per_class)
+            for split, names in class_names().items()
         }
 
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
@@ -121,9 +146,9 @@ class Generated:
         key = self._key()
         tensors = cache.get("images", key, lambda: self._draw(progress))
         parts = {}
-        for split, concepts in class_concepts().items():
-            labels = torch.arange(len(concepts)).repeat_interleave(self.images_per_class)
-            parts[split] = Split(tensors[split], labels, tuple(c.name for c in concepts))
+        for split, names in class_names().items():
+            labels = torch.arange(len(names)).repeat_interleave(self.images_per_class)
+            parts[split] = Split(tensors[split], labels, names)
         return FewShotData(self.name, fingerprint=digest(key), **parts)
 
     def _key(self) -> dict[str, object]:

@@ -24,11 +24,11 @@ class Choice:
 
 
 def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes) -> V:
-    """The best mean accuracy, unless its gain may be an accident of the validation classes.
+    """The best mean accuracy among the values whose gain is no accident of the classes.
 
     The first value is the yardstick. Thousands of episodes over a few classes make any
-    difference look certain, so the gain is tested over classes: where the 95% CI of the
-    classes' gains holds 0, the first value is taken.
+    difference look certain, so gains are tested over classes: a value counts where the 95% CI
+    of the classes' gains lies above 0. Where none does, the first value is taken.
 
     Args:
         grid: the values, the plainest first.
@@ -36,16 +36,17 @@ def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes)
         episodes: the validation episodes.
     """
     best, plain = grid[0], logits(grid[0])
-    best_logits = plain
     labels = episodes.query_labels().to(plain.device)
     best_accuracy = episode_accuracies(plain, labels).mean()
+    plain_by_class = class_accuracies(plain, episodes)
     for value in grid[1:]:
         tried = logits(value)
         accuracy = episode_accuracies(tried, labels).mean()
         if accuracy > best_accuracy:
-            best, best_logits, best_accuracy = value, tried, accuracy
-    gain = mean_ci95(class_accuracies(best_logits, episodes) - class_accuracies(plain, episodes))
-    return best if gain.mean > gain.ci95 else grid[0]
+            gain = mean_ci95(class_accuracies(tried, episodes) - plain_by_class)
+            if gain.mean > gain.ci95:
+                best, best_accuracy = value, accuracy
+    return best
 
 
 def select(

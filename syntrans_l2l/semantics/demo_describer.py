@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from syntrans_l2l.datasets.concepts import FACTS, Concept
 from syntrans_l2l.datasets.generated import class_concepts
+from syntrans_l2l.datasets.generated import class_names as names_by_split
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.descriptors import Descriptor
 
@@ -22,7 +23,7 @@ class DemoDescriber:
 
     It stands in for a language model, which cannot travel with this package; it knows the
     facts of each class and is told how often to be vague and wrong. What it writes depends
-    on the class name and the seed alone.
+    on the class and the seed alone; describers of different seeds err differently.
 
     Args:
         vague: phrases a class that say nothing.
@@ -33,8 +34,6 @@ class DemoDescriber:
         ValueError: more vague phrases than there are, or a negative number.
     """
 
-    source = "demo describer"
-
     def __init__(self, *, vague: int = 2, wrong: int = 2, seed: int = 0) -> None:
         if not 0 <= vague <= len(VAGUE) or wrong < 0:
             raise ValueError(
@@ -44,12 +43,18 @@ class DemoDescriber:
         self.vague = vague
         self.wrong = wrong
         self.seed = seed
+        self.source = f"demo describer {seed}"
 
     def key(self) -> dict[str, object]:
-        return {"describer": self.source, **vars(self)}
+        return {"describer": self.source, "vague": self.vague, "wrong": self.wrong}
 
     def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
-        known = {concept.name: concept for split in class_concepts().values() for concept in split}
+        concepts, named = class_concepts(), names_by_split()
+        known = {
+            name: concept
+            for split in named
+            for name, concept in zip(named[split], concepts[split], strict=True)
+        }
         missing = [name for name in class_names if name not in known]
         if missing:
             raise ValueError(

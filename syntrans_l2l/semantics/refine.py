@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from syntrans_l2l.semantics.cleaning import names_only
 from syntrans_l2l.semantics.descriptors import Descriptor
@@ -13,12 +15,16 @@ from syntrans_l2l.semantics.text_encoder import prompts
 from syntrans_l2l.semantics.text_tower import TextTower
 from syntrans_l2l.semantics.visual import VisualJudge, non_visual_word
 
+Anchor = Literal["name", "consensus"]
+
 
 class TowerRefiner:
     """Keeps the phrases that are near their own class and far from the others.
 
-    The score of phrase d of class c is its relevance `cos(T(d), T("a photo of a c"))` minus its
-    confusability, the mean of that cosine over the other classes. It reads texts alone; with
+    The score of phrase d of class c is its relevance `cos(T(d), anchor_c)` minus its
+    confusability, the mean of that cosine over the other classes. The anchor is
+    `T("a photo of a c")`, or what describers agree on: the mean of T over the phrases of c,
+    each with the number of its writers as its weight. It reads texts alone; with
     the text tower of CLIP as T these are judged in the space of images. The phrase stands
     without the name, which would drown it: among the base classes of the generated world a
     right phrase outranks a wrong one of its class in 96% of pairs, in 63% with the name in the
@@ -29,6 +35,8 @@ class TowerRefiner:
 
     Args:
         tower: T, of CLIP or of a sentence encoder.
+        anchor: "name", or "consensus" where names say little and several describers write.
+        agreement: phrases of fewer describers go.
         keep: the best so many of each class stay (M_d).
         duplicate: a phrase whose bare text has a cosine above this with that of a better one
             of its class is dropped.
@@ -36,28 +44,44 @@ class TowerRefiner:
             to the word list.
 
     Raises:
-        ValueError: `keep` is not positive.
+        ValueError: `keep` or `agreement` is not positive, or an unknown anchor.
     """
 
     def __init__(
         self,
         tower: TextTower,
         *,
+        anchor: Anchor = "name",
+        agreement: int = 1,
         keep: int = 4,
         duplicate: float = 0.98,
         judge: VisualJudge | None = None,
     ) -> None:
-        if keep < 1:
-            raise ValueError(f"TowerRefiner.keep must be at least 1, got {keep}")
+        if keep < 1 or agreement < 1:
+            raise ValueError(
+                "TowerRefiner.keep and TowerRefiner.agreement must be at least 1, got "
+                f"{keep} and {agreement}"
+            )
+        if anchor not in ("name", "consensus"):
+            raise ValueError(f"TowerRefiner.anchor must be name or consensus, got {anchor!r}")
         self.tower = tower
+        self.anchor = anchor
+        self.agreement = agreement
         self.keep = keep
         self.duplicate = duplicate
         self.judge = judge
         judged = f"{judge.source}, " if judge else ""
-        self.source = f"{judged}score of {tower.source}, best {keep}"
+        agreed = f"{agreement} describers agreeing, " if agreement > 1 else ""
+        towards = ", nearest to their consensus" if anchor == "consensus" else ""
+        self.source = f"{judged}{agreed}score of {tower.source}{towards}, best {keep}"
 
     def key(self) -> dict[str, object]:
-        settings = {"keep": self.keep, "duplicate": self.duplicate}
+        settings = {
+            "anchor": self.anchor,
+            "agreement": self.agreement,
+            "keep": self.keep,
+            "duplicate": self.duplicate,
+        }
         return {
             "refiner": self.tower.digest,
             **settings,
@@ -66,9 +90,14 @@ class TowerRefiner:
 
     def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
         names = list(dict.fromkeys(descriptor.class_name for descriptor in descriptors))
-        anchors = self.tower.text_features(prompts(names))  # [C, M]
         bare = self.tower.text_features([d.phrase for d in descriptors])  # [n, M]
-        owner = torch.tensor([names.index(d.class_name) for d in descriptors])
+        place = {name: number for number, name in enumerate(names)}
+        owner = torch.tensor([place[d.class_name] for d in descriptors])
+        if self.anchor == "name":
+            anchors = self.tower.text_features(prompts(names))  # [C, M]
+        else:
+            writers = torch.tensor([float(d.agreement * d.kept) for d in descriptors])
+            anchors = consensus(bare, writers, owner)
         scores = relevance_minus_confusability(bare, anchors, owner)
         faults = self._faults(descriptors)
         verdicts = [
@@ -95,7 +124,7 @@ class TowerRefiner:
 
     def _faults(self, descriptors: Sequence[Descriptor]) -> list[str]:
         """Why a phrase is out whatever its score; empty where it is not."""
-        faults = [_fault(descriptor) for descriptor in descriptors]
+        faults = [self._fault(descriptor) for descriptor in descriptors]
         if self.judge is not None:
             rows = [row for row, fault in enumerate(faults) if not fault]
             asked = [(readable(descriptors[r].class_name), descriptors[r].phrase) for r in rows]
@@ -104,14 +133,25 @@ class TowerRefiner:
                     faults[row] = f"no picture shows it, says {self.judge.model.source}"
         return faults
 
+    def _fault(self, descriptor: Descriptor) -> str:
+        if not descriptor.kept:
+            return descriptor.reason
+        if names_only(descriptor.phrase, descriptor.class_name):
+            return "names the class only"
+        if word := non_visual_word(descriptor.phrase):
+            return f"no picture shows it: {word!r}"
+        if descriptor.agreement < self.agreement:
+            return f"written by {descriptor.agreement} of the describers, not by {self.agreement}"
+        return ""
 
-def _fault(descriptor: Descriptor) -> str:
-    if not descriptor.kept:
-        return descriptor.reason
-    if names_only(descriptor.phrase, descriptor.class_name):
-        return "names the class only"
-    word = non_visual_word(descriptor.phrase)
-    return f"no picture shows it: {word!r}" if word else ""
+
+def consensus(texts: Tensor, writers: Tensor, owner: Tensor) -> Tensor:
+    """The normalised mean of each class's phrases, weighted by their writers.
+
+    Shapes: texts [n, M], normalised; writers [n]; owner [n], each class at least once -> [C, M].
+    """
+    sums = torch.zeros(int(owner.max()) + 1, texts.shape[1])
+    return F.normalize(sums.index_add(0, owner, texts * writers[:, None]), dim=-1)
 
 
 def relevance_minus_confusability(texts: Tensor, anchors: Tensor, owner: Tensor) -> Tensor:
