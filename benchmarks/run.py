@@ -47,13 +47,15 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
     """Check, run, report."""
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.cache import Cache
-    from syntrans_l2l.config import load_experiment, operative_config
+    from syntrans_l2l.config import load_experiment, load_workers, operative_config
+    from syntrans_l2l.progress import silent
     from syntrans_l2l.reporting.collection import boards
     from syntrans_l2l.reporting.comparisons import compare
     from syntrans_l2l.reporting.records import RecordStore
     from syntrans_l2l.reporting.render import markdown, terminal
     from syntrans_l2l.reporting.tables import leaderboard
     from syntrans_l2l.reporting.versions import package_versions
+    from syntrans_l2l.training.workers import ALONE
 
     experiment = load_experiment(arguments.gin, arguments.set)
     store = RecordStore(arguments.out)
@@ -61,8 +63,15 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
 
     import torch
 
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    workers = ALONE
+    if arguments.devices * arguments.nodes > 1:
+        workers = fabric = load_workers(arguments.devices, arguments.nodes)
+        device = fabric.device
+    logging.getLogger("syntrans_l2l.training.speed").setLevel(logging.INFO)
     config = operative_config()
-    (arguments.out / "operative_config.gin").write_text(config)
+    if workers.rank == 0:
+        (arguments.out / "operative_config.gin").write_text(config)
     start = time.perf_counter()
     table = arguments.out / "table.md"
     records = []
@@ -72,13 +81,16 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
         store=store,
         config=config,
         versions={**package_versions(), "commit": _commit()},
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
-        progress=_bar,
+        device=device,
+        progress=_bar if workers.rank == 0 else silent,
+        workers=workers,
     ):
         records.append(record)
         [board] = boards(records)
         grids = [leaderboard(board, store.accuracies, details=True)]
         table.write_text(markdown(grids))
+    if workers.rank > 0:
+        return 0
     if experiment.comparisons:
         grids.append(compare(board, experiment.comparisons, store.accuracies))
         table.write_text(markdown(grids))
@@ -164,6 +176,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for results.jsonl, table.md and operative_config.gin (default: results)",
     )
+    parser.add_argument(
+        "--devices", type=int, default=1, metavar="N", help="train students on N devices"
+    )
+    parser.add_argument("--nodes", type=int, default=1, metavar="M", help="of each of M machines")
     parser.add_argument("--download", action="store_true", help="check-data: fetch what is missing")
     parser.add_argument(
         "--encoder",
