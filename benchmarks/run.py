@@ -65,7 +65,9 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     workers = ALONE
-    if arguments.devices * arguments.nodes > 1:
+    if (arguments.devices, arguments.nodes) != (1, 1):
+        if min(arguments.devices, arguments.nodes) < 1:
+            raise ValueError("--devices and --nodes must be at least 1")
         workers = fabric = load_workers(arguments.devices, arguments.nodes)
         device = fabric.device
     logging.getLogger("syntrans_l2l.training.speed").setLevel(logging.INFO)

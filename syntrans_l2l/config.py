@@ -188,7 +188,10 @@ def load_workers(devices: int, nodes: int) -> FabricWorkers:
     Raises:
         ImportError, ValueError: see `FabricWorkers`.
     """
-    workers: FabricWorkers = gin.get_configurable(FabricWorkers)(devices=devices, nodes=nodes)
+    try:
+        workers: FabricWorkers = gin.get_configurable(FabricWorkers)(devices=devices, nodes=nodes)
+    except ValueError as error:
+        raise ValueError(_one_line(error)) from error
     return workers
 
 

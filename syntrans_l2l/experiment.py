@@ -173,7 +173,7 @@ class Experiment:
             if row.method.uses_text and (encoder := row.text_encoder or self.text_encoder):
                 with workers.first():
                     preparation.semantics(encoder)
-        if workers.count > 1:
+        if workers.count > 1 and self.student is not None:
             for row in rows:
                 if row.method.uses_student:
                     preparation.student(row.encoder)
