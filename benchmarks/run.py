@@ -82,9 +82,9 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
         cache=Cache(cache_root),
         store=store,
         config=config,
-        versions={**package_versions(), "commit": _commit()},
+        versions={**package_versions(), "commit": commit()},
         device=device,
-        progress=_bar if workers.rank == 0 else silent,
+        progress=bar if workers.rank == 0 else silent,
         workers=workers,
     ):
         records.append(record)
@@ -112,7 +112,7 @@ def _check_data(arguments: argparse.Namespace, data_root: Path) -> int:
         counts = dataset.class_counts(data_root)
     except FileNotFoundError as error:
         if arguments.download:
-            title = download(dataset.name, data_root, _bar)
+            title = download(dataset.name, data_root, bar)
             print(f"downloaded {dataset.name} from {title}")
             counts = dataset.class_counts(data_root)
         else:
@@ -143,7 +143,7 @@ def _export_features(arguments: argparse.Namespace, data_root: Path, cache_root:
         root=data_root,
         cache=Cache(cache_root),
         device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
-        progress=_bar,
+        progress=bar,
     )
     encoded = prepared.encoded(arguments.encoder)
     path = arguments.out / f"features_{arguments.encoder}.safetensors"
@@ -193,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], object]]:
+def bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], object]]:
     """One progress bar a stage, with speed and time left."""
     with tqdm(
         desc=stage, total=total, unit=unit, initial=done, unit_scale=True, mininterval=0.5
@@ -201,7 +201,7 @@ def _bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callab
         yield bar.update
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit that these numbers come from, marked where the tree has changes."""
     git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
     try:

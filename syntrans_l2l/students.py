@@ -163,13 +163,20 @@ class Students:
         self, key: Mapping[str, object], run: Callable[[Path], nn.Module]
     ) -> dict[str, Tensor]:
         """The weights: from the cache, or trained, resuming where a run was killed."""
-        weights = self.cache.load("students", key)
-        if weights is None:
-            checkpoint_path = self.cache.path("students", key).with_suffix(".checkpoint.pt")
-            trained = dict(run(checkpoint_path).state_dict())
+        checkpoint_path = self.cache.path("students", key).with_suffix(".checkpoint.pt")
+
+        def train() -> dict[str, Tensor]:
+            return dict(run(checkpoint_path).state_dict())
+
+        if self.workers.count == 1:
+            weights = self.cache.get("students", key, train)
+        elif (stored := self.cache.load("students", key)) is not None:
+            weights = stored
+        else:
+            trained = train()
             with self.workers.first():  # the others take what rank 0 has written
                 weights = self.cache.get("students", key, lambda: trained)
-            checkpoint_path.unlink(missing_ok=True)
+        checkpoint_path.unlink(missing_ok=True)
         return weights
 
     def teacher_images(self, split: str) -> Tensor:
