@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sweep
 from conftest import REPOSITORY, SPLITS, write_archive
 
+FILE = REPOSITORY / "gin" / "protonet_cifarfs.gin"
 SMALL = (
     "resnet12.width = 4",
     "BaseTraining.epochs = 2",
@@ -93,38 +95,61 @@ def test_a_killed_worker_of_ray_is_replaced(root: Path) -> None:
     """Killed in the midst of training, while another waits for the same student."""
     pytest.importorskip("ray")
     longer = (*SMALL, "BaseTraining.epochs = 12")
-    sweep = start(root, "--workers", "2", "--seeds", "0", "--shots", "1", bindings=longer)
+    process = start(root, "--workers", "2", "--seeds", "0", "--shots", "1", bindings=longer)
     students = root / "syntrans_cache" / "students"
-    wait_for(lambda: list(students.glob("*.checkpoint.pt")), sweep)
+    wait_for(lambda: list(students.glob("*.checkpoint.pt")), process)
     [checkpoint] = students.glob("*.checkpoint.pt")
     name = checkpoint.name.split(".")[0]
     os.kill(holder(root / "syntrans_cache" / "locks" / f"{name}.lock"), signal.SIGKILL)
-    code, _, errors = finish(sweep)
+    code, _, errors = finish(process)
     assert code == 0, errors
     assert cells(root) == [cell for cell in CELLS if cell[:2] == (0, 1)]
     assert len(list(students.iterdir())) == 1 and not list(root.rglob("*.partial"))
 
 
-def test_a_failing_cell_is_named_and_stops_no_other(root: Path) -> None:
+@pytest.fixture
+def sweep_here(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """A sweep in this process: what it returns and prints."""
+    monkeypatch.setenv("SYNTRANS_DATA", str(root))
+    monkeypatch.delenv("SYNTRANS_CACHE", raising=False)
+
+    def run(*arguments: str, files: Sequence[Path] = (FILE,)) -> tuple[int, str, str]:
+        given = ["--gin", *map(str, files), "--out", str(root / "out"), *arguments]
+        code = sweep.main([*given, *(word for binding in SMALL for word in ("--set", binding))])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_a_failing_cell_is_named_and_stops_no_other(
+    root: Path, sweep_here: Callable[..., tuple[int, str, str]]
+) -> None:
     """A precision that only training finds fault with, in one of two files."""
     bad = root / "bad.gin"
-    good = REPOSITORY / "gin" / "protonet_cifarfs.gin"
-    bad.write_text(f"include {str(good)!r}\nBaseTraining.precision = 'float99'\n")
-    arguments = ("--seeds", "0", "--methods", "protonet_cosine", "--shots", "1")
-    code, printed, errors = finish(start(root, "--gin", str(bad), str(good), *arguments))
+    whole = FILE.read_text().replace("include '", f"include '{FILE.parent}/")
+    bad.write_text(f"{whole}BaseTraining.precision = 'float99'\n")
+    arguments = ("--methods", "protonet_cosine", "--shots", "1")
+    code, printed, errors = sweep_here(*arguments, files=(bad, FILE))
     assert code == 1
     assert "failed: bad, seed 0, 1-shot, protonet_cosine: ValueError: precision must be" in errors
     assert "1 of 2 cells done" in printed and cells(root) == [(0, 1, "protonet_cosine")]
 
 
-def test_bad_input_is_one_line(root: Path) -> None:
-    for arguments, message in (
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (("--methods", "no_such_row"), "no_such_row"),
         (("--workers", "0"), "--workers"),
         (("--shots", "100"), "shots + queries"),
-    ):
-        code, _, errors = finish(start(root, *arguments))
-        assert code == 2 and message in errors and len(errors.strip().splitlines()) == 1
+    ],
+)
+def test_bad_input_is_one_line(
+    sweep_here: Callable[..., tuple[int, str, str]], arguments: tuple[str, ...], message: str
+) -> None:
+    code, _, errors = sweep_here(*arguments)
+    assert code == 2 and message in errors and len(errors.strip().splitlines()) == 1
 
 
 def test_help_loads_nothing_heavy() -> None:
