@@ -47,13 +47,15 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
     """Check, run, report."""
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.cache import Cache
-    from syntrans_l2l.config import load_experiment, operative_config
+    from syntrans_l2l.config import load_experiment, load_workers, operative_config
+    from syntrans_l2l.progress import silent
     from syntrans_l2l.reporting.collection import boards
     from syntrans_l2l.reporting.comparisons import compare
     from syntrans_l2l.reporting.records import RecordStore
     from syntrans_l2l.reporting.render import markdown, terminal
     from syntrans_l2l.reporting.tables import leaderboard
     from syntrans_l2l.reporting.versions import package_versions
+    from syntrans_l2l.training.workers import ALONE
 
     experiment = load_experiment(arguments.gin, arguments.set)
     store = RecordStore(arguments.out)
@@ -61,8 +63,17 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
 
     import torch
 
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    workers = ALONE
+    if (arguments.devices, arguments.nodes) != (1, 1):
+        if min(arguments.devices, arguments.nodes) < 1:
+            raise ValueError("--devices and --nodes must be at least 1")
+        workers = fabric = load_workers(arguments.devices, arguments.nodes)
+        device = fabric.device
+    logging.getLogger("syntrans_l2l.training.speed").setLevel(logging.INFO)
     config = operative_config()
-    (arguments.out / "operative_config.gin").write_text(config)
+    if workers.rank == 0:
+        (arguments.out / "operative_config.gin").write_text(config)
     start = time.perf_counter()
     table = arguments.out / "table.md"
     records = []
@@ -71,14 +82,17 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
         cache=Cache(cache_root),
         store=store,
         config=config,
-        versions={**package_versions(), "commit": _commit()},
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
-        progress=_bar,
+        versions={**package_versions(), "commit": commit()},
+        device=device,
+        progress=bar if workers.rank == 0 else silent,
+        workers=workers,
     ):
         records.append(record)
         [board] = boards(records)
         grids = [leaderboard(board, store.accuracies, details=True)]
         table.write_text(markdown(grids))
+    if workers.rank > 0:
+        return 0
     if experiment.comparisons:
         grids.append(compare(board, experiment.comparisons, store.accuracies))
         table.write_text(markdown(grids))
@@ -98,7 +112,7 @@ def _check_data(arguments: argparse.Namespace, data_root: Path) -> int:
         counts = dataset.class_counts(data_root)
     except FileNotFoundError as error:
         if arguments.download:
-            title = download(dataset.name, data_root, _bar)
+            title = download(dataset.name, data_root, bar)
             print(f"downloaded {dataset.name} from {title}")
             counts = dataset.class_counts(data_root)
         else:
@@ -129,7 +143,7 @@ def _export_features(arguments: argparse.Namespace, data_root: Path, cache_root:
         root=data_root,
         cache=Cache(cache_root),
         device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
-        progress=_bar,
+        progress=bar,
     )
     encoded = prepared.encoded(arguments.encoder)
     path = arguments.out / f"features_{arguments.encoder}.safetensors"
@@ -164,6 +178,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for results.jsonl, table.md and operative_config.gin (default: results)",
     )
+    parser.add_argument(
+        "--devices", type=int, default=1, metavar="N", help="train students on N devices"
+    )
+    parser.add_argument("--nodes", type=int, default=1, metavar="M", help="of each of M machines")
     parser.add_argument("--download", action="store_true", help="check-data: fetch what is missing")
     parser.add_argument(
         "--encoder",
@@ -175,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextmanager
-def _bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], object]]:
+def bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], object]]:
     """One progress bar a stage, with speed and time left."""
     with tqdm(
         desc=stage, total=total, unit=unit, initial=done, unit_scale=True, mininterval=0.5
@@ -183,7 +201,7 @@ def _bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callab
         yield bar.update
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit that these numbers come from, marked where the tree has changes."""
     git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
     try:

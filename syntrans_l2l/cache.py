@@ -13,11 +13,13 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -110,10 +112,55 @@ class Cache:
 
         What comes back is mapped from the file, so that the system keeps what is in use.
         """
-        path = self.path(kind, key)
         if (stored := self.load(kind, key)) is not None:
             return stored
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._claimed(kind, key):
+            if (stored := self.load(kind, key)) is not None:
+                return stored
+            path = self.path(kind, key)
+            self._write(path, key, shapes, make)
+            return load_file(path)
+
+    def checksum(self, kind: str, key: Key) -> str:
+        """Of an entry that is there: 20 digits of the SHA-256 of its tensors."""
+        with safe_open(self.path(kind, key), framework="pt") as file:
+            return str(file.metadata()["sha256"])[:20]
+
+    def get(self, kind: str, key: Key, make: Callable[[], Tensors]) -> Tensors:
+        """The entry, made and saved first where it is absent or damaged.
+
+        Of several processes that lack an entry one makes it, and the others wait for that.
+        """
+        if (stored := self.load(kind, key)) is not None:
+            return stored
+        with self._claimed(kind, key):
+            if (stored := self.load(kind, key)) is None:
+                stored = make()
+                self.save(kind, key, stored)
+            return stored
+
+    @contextmanager
+    def _claimed(self, kind: str, key: Key) -> Iterator[None]:
+        """Hold the entry alone, and clear away what a killed process began to write there.
+
+        The system frees the lock of a process that dies.
+        """
+        path = self.path(kind, key)
+        for folder in (path.parent, self.root / "locks"):
+            folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.root / "locks" / f"{path.stem}.lock"):
+            for partial in path.parent.glob(f"{path.stem}.*.partial"):
+                partial.unlink(missing_ok=True)
+            yield
+
+    def _write(
+        self,
+        path: Path,
+        key: Key,
+        shapes: Mapping[str, Sequence[int]],
+        make: Callable[[Tensors], object],
+    ) -> None:
+        """Let `make` write into the mapped file, then give it its header and its name."""
         partial = path.with_suffix(f".{os.getpid()}.partial")
         sizes = [math.prod(shape) for shape in shapes.values()]
         ends = list(itertools.accumulate(sizes, initial=0))
@@ -145,20 +192,6 @@ class Cache:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-        return load_file(path)
-
-    def checksum(self, kind: str, key: Key) -> str:
-        """Of an entry that is there: 20 digits of the SHA-256 of its tensors."""
-        with safe_open(self.path(kind, key), framework="pt") as file:
-            return str(file.metadata()["sha256"])[:20]
-
-    def get(self, kind: str, key: Key, make: Callable[[], Tensors]) -> Tensors:
-        """The entry, made and saved first where it is absent or damaged."""
-        tensors = self.load(kind, key)
-        if tensors is None:
-            tensors = make()
-            self.save(kind, key, tensors)
-        return tensors
 
 
 def _json(key: Key) -> str:

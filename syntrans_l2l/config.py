@@ -16,6 +16,7 @@ from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
 from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
 from syntrans_l2l.experiment import Experiment
+from syntrans_l2l.fabric import FabricWorkers
 from syntrans_l2l.methods.am3 import Am3
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.ktn import Ktn
@@ -83,6 +84,7 @@ for _configurable in (
     DemoDescriber,
     Distillation,
     Experiment,
+    FabricWorkers,
     Fc100,
     FeatureBenchmark,
     Generated,
@@ -178,6 +180,19 @@ def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
         raise ValueError(f"{file}: {_one_line(error)}") from error
     finally:
         logging.getLogger().removeFilter(_not_gins_search)
+
+
+def load_workers(devices: int, nodes: int) -> FabricWorkers:
+    """Start the processes, by the strategy that the experiment loaded last binds.
+
+    Raises:
+        ImportError, ValueError: see `FabricWorkers`.
+    """
+    try:
+        workers: FabricWorkers = gin.get_configurable(FabricWorkers)(devices=devices, nodes=nodes)
+    except ValueError as error:
+        raise ValueError(_one_line(error)) from error
+    return workers
 
 
 def operative_config() -> str:

@@ -27,6 +27,7 @@ from syntrans_l2l.students import MakeStudent, Students
 from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.distillation import Distillation
+from syntrans_l2l.training.workers import ALONE, Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +116,13 @@ class Experiment:
                 )
 
     def prepare(
-        self, *, root: Path, cache: Cache, device: torch.device, progress: Progress = silent
+        self,
+        *,
+        root: Path,
+        cache: Cache,
+        device: torch.device,
+        progress: Progress = silent,
+        workers: Workers = ALONE,
     ) -> Preparation:
         """Data and encoders, each made when it is first asked for; see `run`."""
         students = Students(
@@ -128,6 +135,7 @@ class Experiment:
             teacher=self.teacher,
             distillation=self.distillation,
             progress=progress,
+            workers=workers,
         )
         return Preparation(students)
 
@@ -141,6 +149,7 @@ class Experiment:
         versions: Mapping[str, str],
         device: torch.device,
         progress: Progress = silent,
+        workers: Workers = ALONE,
     ) -> Iterator[Record]:
         """Train what is not yet trained, evaluate what is not yet evaluated.
 
@@ -152,13 +161,24 @@ class Experiment:
             versions: of packages and code, for the records.
             device: where to train.
             progress: draws bars.
+            workers: who train the students together; all else is rank 0's work.
         """
-        preparation = self.prepare(root=root, cache=cache, device=device, progress=progress)
+        with workers.first():
+            preparation = self.prepare(
+                root=root, cache=cache, device=device, progress=progress, workers=workers
+            )
         # the reference first, because the others' differences need it
         rows = sorted(self.rows, key=lambda row: row.title != self.reference)
         for row in rows:  # text before training: it is quick, and its model may be missing
             if row.method.uses_text and (encoder := row.text_encoder or self.text_encoder):
-                preparation.semantics(encoder)
+                with workers.first():
+                    preparation.semantics(encoder)
+        if workers.count > 1 and self.student is not None:
+            for row in rows:
+                if row.method.uses_student:
+                    preparation.student(row.encoder)
+        if workers.rank > 0:
+            return
         for shots in self.shots:
             reference: Tensor | None = None
             for row in rows:

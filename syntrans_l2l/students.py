@@ -18,6 +18,7 @@ from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training.base import BaseTraining, train_base
 from syntrans_l2l.training.distillation import Distillation, distil, with_projection
 from syntrans_l2l.training.precision import resolve
+from syntrans_l2l.training.workers import ALONE, Workers
 
 _BASE_CODE = (
     "syntrans_l2l.networks.student",
@@ -26,6 +27,7 @@ _BASE_CODE = (
     "syntrans_l2l.training.loop",
     "syntrans_l2l.training.augment",
     "syntrans_l2l.training.precision",
+    "syntrans_l2l.training.workers",
 )
 _DISTILLED_CODE = (*_BASE_CODE, "syntrans_l2l.training.distillation")
 
@@ -50,6 +52,7 @@ class Students:
         teacher: whom stage 1 distils.
         distillation: stage 1.
         progress: draws bars.
+        workers: who train together; of several, only rank 0 draws bars and writes.
     """
 
     data: FewShotData
@@ -61,6 +64,7 @@ class Students:
     teacher: ClipTeacher | None = None
     distillation: Distillation | None = None
     progress: Progress = silent
+    workers: Workers = ALONE
 
     @property
     def known_teacher(self) -> ClipTeacher:
@@ -95,6 +99,7 @@ class Students:
                 device=self.device,
                 checkpoint_path=checkpoint_path,
                 progress=self.progress,
+                workers=self.workers,
             )
             return student
 
@@ -120,10 +125,12 @@ class Students:
             vectors = None
             if settings.prompts:
                 vectors = teacher.text_features(prompts(train.class_names))
+            with self.workers.first():
+                targets = self.teacher_images("train")
             return distil(
                 student,
                 train.images,
-                self.teacher_images("train"),
+                targets,
                 settings,
                 seed=self.seed,
                 device=self.device,
@@ -131,6 +138,7 @@ class Students:
                 text_vectors=vectors,
                 checkpoint_path=checkpoint_path,
                 progress=self.progress,
+                workers=self.workers,
             )
 
         weights = self._trained(key, run)
@@ -155,12 +163,20 @@ class Students:
         self, key: Mapping[str, object], run: Callable[[Path], nn.Module]
     ) -> dict[str, Tensor]:
         """The weights: from the cache, or trained, resuming where a run was killed."""
-        weights = self.cache.load("students", key)
-        if weights is None:
-            checkpoint_path = self.cache.path("students", key).with_suffix(".checkpoint.pt")
-            weights = dict(run(checkpoint_path).state_dict())
-            self.cache.save("students", key, weights)
-            checkpoint_path.unlink(missing_ok=True)
+        checkpoint_path = self.cache.path("students", key).with_suffix(".checkpoint.pt")
+
+        def train() -> dict[str, Tensor]:
+            return dict(run(checkpoint_path).state_dict())
+
+        if self.workers.count == 1:
+            weights = self.cache.get("students", key, train)
+        elif (stored := self.cache.load("students", key)) is not None:
+            weights = stored
+        else:
+            trained = train()
+            with self.workers.first():  # the others take what rank 0 has written
+                weights = self.cache.get("students", key, lambda: trained)
+        checkpoint_path.unlink(missing_ok=True)
         return weights
 
     def teacher_images(self, split: str) -> Tensor:
@@ -187,4 +203,5 @@ class Students:
     def computed_in(self) -> dict[str, str]:
         """What may change bits besides code and settings, for cache keys."""
         dtype = resolve(self.base_training.precision, self.device)
-        return {"computed_in": f"{dtype} on {self.device.type}"}
+        several = f", {self.workers.count} workers" if self.workers.count > 1 else ""
+        return {"computed_in": f"{dtype} on {self.device.type}{several}"}

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -81,7 +82,61 @@ def test_filling_in_place_gives_an_entry_like_any_other(tmp_path: Path) -> None:
 def test_an_interrupted_filling_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         Cache(tmp_path).fill("images", KEY, {"train": (2, 2)}, lambda _: 1 / 0)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+@pytest.mark.parametrize("arguments", [(), ({"train": (2, 2)},)], ids=["get", "fill"])
+def test_what_a_killed_process_began_is_cleared_away(
+    tmp_path: Path, arguments: tuple[object, ...]
+) -> None:
+    """Killed while it makes an entry: the next one neither waits for it nor keeps its remains."""
+    way = "fill" if arguments else "get"
+    script = f"""
+import os, signal
+from pathlib import Path
+from syntrans_l2l.cache import Cache
+
+cache = Cache(Path({str(tmp_path)!r}))
+def die(*_):
+    cache.path("images", {KEY!r}).with_suffix(".1.partial").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+cache.{way}("images", {KEY!r}, *{arguments!r}, die)
+"""
+    assert subprocess.run([sys.executable, "-c", script]).returncode == -signal.SIGKILL
+    assert list(tmp_path.rglob("*.partial"))
+    made = []
+
+    def make(*_: object) -> dict[str, torch.Tensor]:
+        made.append(1)
+        return {}
+
+    getattr(Cache(tmp_path), way)("images", KEY, *arguments, make)
+    assert made == [1] and not list(tmp_path.rglob("*.partial"))
+
+
+def test_of_two_processes_one_makes_an_entry(tmp_path: Path) -> None:
+    script = f"""
+import sys, time
+from pathlib import Path
+import torch
+from syntrans_l2l.cache import Cache
+
+def make():
+    with Path({str(tmp_path / "made")!r}).open("a") as file:
+        file.write("x")
+    time.sleep(1)
+    return {{"z": torch.ones(3)}}
+
+Path({str(tmp_path)!r}, sys.argv[1]).touch()
+while len(list(Path({str(tmp_path)!r}).glob("ready*"))) < 2:
+    time.sleep(0.01)
+assert Cache(Path({str(tmp_path)!r})).get("features", {{}}, make)["z"].sum() == 3
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, f"ready{number}"]) for number in "01"
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert (tmp_path / "made").read_text() == "x"
 
 
 def test_what_is_filled_stays_out_of_memory(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,32 @@ def test_a_line_follows_a_truncated_one(tmp_path: Path) -> None:
     assert problems == [
         f"{store.path}:7: not a whole JSON line, as a killed run leaves it; skipped"
     ]
+
+
+def test_processes_append_at_once_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+    """Three writers of forty records of their own and of five that all of them have."""
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from dataclasses import replace
+from pathlib import Path
+from synthetic import add
+from syntrans_l2l.reporting.records import RecordStore
+
+store = RecordStore(Path({str(tmp_path)!r}))
+first = add(store, method="seed", config="x" * 9000)  # a line of several blocks of a buffer
+for number in range(40):
+    store.append(replace(first, id=f"{{sys.argv[1]}} {{number}}"))
+    store.append(replace(first, id=f"shared {{number % 5}}"))
+"""
+    writers = [subprocess.Popen([sys.executable, "-c", script, name]) for name in "abc"]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    records, problems = read_records(tmp_path / "results.jsonl")
+    ids = [record.id for record in records]
+    own = {f"{name} {number}" for name in "abc" for number in range(40)}
+    assert not problems and len(ids) == len(set(ids))
+    assert {each for each in ids if each[0] in "abc" and each[1] == " "} == own
+    assert {each for each in ids if each.startswith("shared")} == {f"shared {n}" for n in range(5)}
 
 
 @pytest.mark.parametrize(

@@ -226,3 +226,22 @@ def test_bad_settings(make_archive: MakeArchive, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     fails_with("choose another with --out", run(root, tmp_path / "file" / "out", *small))
     assert not (out / "results.jsonl").exists()
+
+
+def test_two_processes_write_one_table(
+    finished: tuple[Path, Path, tuple[str, ...], str], tmp_path: Path
+) -> None:
+    """Students are trained by both; records and bars come from the first alone."""
+    root, _, bindings, _ = finished
+    rows = ("Experiment.methods = [@cosine/ProtoNet()]", "FabricWorkers.accelerator = 'cpu'")
+    arguments, environment = command_line(root, tmp_path, *bindings, *rows)
+    together = subprocess.run(
+        [*arguments, "--devices", "2"], env=environment, capture_output=True, text=True
+    )
+    assert together.returncode == 0, together.stderr
+    assert [(r["method"], r["shots"]) for r in records(tmp_path)] == [
+        ("protonet_cosine", 1),
+        ("protonet_cosine", 5),
+    ]
+    assert together.stdout.count("own training") == 1
+    assert together.stderr.count("% of the measured matrix peak") == 1

@@ -8,9 +8,13 @@ from conftest import random_split
 from torch import Tensor
 from torch.nn import functional as F
 
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.networks.student import Student, cnn4, resnet12, timm_encoder
+from syntrans_l2l.preparation import Preparation
 from syntrans_l2l.progress import Advance
-from syntrans_l2l.training.augment import colour_jitter, random_crop
+from syntrans_l2l.students import Students
+from syntrans_l2l.training.augment import colour_jitter, draw_jitter, random_crop
 from syntrans_l2l.training.base import BaseTraining, train_base
 from syntrans_l2l.training.features import extract
 from syntrans_l2l.training.precision import resolve
@@ -86,6 +90,21 @@ def test_timm_resizes_and_knows_its_names() -> None:
         timm_encoder("resnet13")
 
 
+def test_image_sizes_of_one_model_are_two_students(tmp_path: Path, data: FewShotData) -> None:
+    """Their weights may be the same, and their features must not be."""
+    hashes = []
+    for image_size in (None, 48, 64):
+        torch.manual_seed(0)
+        made = timm_encoder("resnet10t", image_size=image_size)
+        made.pretrained = True  # as loaded weights are: no training tells them apart
+        students = Students(
+            data=data, make=lambda made=made: made, base_training=SETTINGS,
+            cache=Cache(tmp_path), device=CPU, seed=0,
+        )  # fmt: skip
+        hashes.append(Preparation(students).base.hash)
+    assert len(set(hashes)) == 3
+
+
 def test_full_width_is_the_literatures() -> None:
     widths = [block.shortcut[0].out_channels for block in resnet12(64).encoder.blocks]  # type: ignore[union-attr]
     assert widths == [64, 160, 320, 640]
@@ -118,8 +137,8 @@ def test_crops_are_shifts_and_flips() -> None:
 def test_no_jitter_changes_nothing() -> None:
     images = torch.rand(4, 3, 8, 8)
     generator = torch.Generator().manual_seed(0)
-    torch.testing.assert_close(colour_jitter(images, 0.0, generator), images)
-    jittered: Tensor = colour_jitter(images, 0.4, generator)
+    torch.testing.assert_close(colour_jitter(images, draw_jitter(4, 0.0, generator)), images)
+    jittered: Tensor = colour_jitter(images, draw_jitter(4, 0.4, generator))
     assert jittered.min() >= 0 and jittered.max() <= 1 and not torch.allclose(jittered, images)
 
 

@@ -88,10 +88,8 @@ def load(
     files = _processed_files(root)
     key = {"images": "cifar100", "fingerprint": _fingerprint(files)}
     order = sorted(files)
-    tensors = cache.load("images", key)
-    if tensors is None:
-        tensors = _decode([path for name in order for path in files[name]], progress)
-        cache.save("images", key, tensors)
+    paths = [path for name in order for path in files[name]]
+    tensors = cache.get("images", key, lambda: _decode(paths, progress))
     first, ranges = 0, {}
     for class_name in order:
         ranges[class_name] = (first, first + len(files[class_name]))

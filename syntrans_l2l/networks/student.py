@@ -78,5 +78,6 @@ def timm_encoder(name: str, pretrained: bool = False, image_size: int | None = N
     if image_size is not None:
         resize = nn.Upsample(size=(image_size, image_size), mode="bilinear")
         encoder = nn.Sequential(resize, encoder)
+    size = "" if image_size is None else f"{image_size} px, "
     origin = "timm weights" if pretrained else "from scratch"
-    return Student(encoder, out_features, f"{name}, {origin}")
+    return Student(encoder, out_features, f"{name}, {size}{origin}")

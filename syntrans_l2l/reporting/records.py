@@ -10,6 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from filelock import FileLock
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -100,14 +101,21 @@ class RecordStore:
         return None
 
     def append(self, record: Record) -> None:
-        """Add one line, after a line break that a killed run may have left out."""
+        """Add one line, after a line break that a killed run may have left out.
+
+        Processes that write to one folder take turns, and of those that computed the same record
+        the first writes it.
+        """
         line = json.dumps(asdict(record)) + "\n"
-        if self.path.exists() and self.path.read_bytes()[-1:] not in (b"", b"\n"):
-            line = "\n" + line
-        with self.path.open("a") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        with FileLock(self.path.with_suffix(".lock")):
+            if self.find(record.id) is not None:
+                return
+            if self.path.exists() and self.path.read_bytes()[-1:] not in (b"", b"\n"):
+                line = "\n" + line
+            with self.path.open("a") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
 
     def save_accuracies(self, record_id: str, accuracies: Tensor, answers: int) -> str:
         """Write [E] accuracies as right answers out of `answers` = N * Q an episode.

@@ -13,32 +13,50 @@ def to_float(images: Tensor) -> Tensor:
     return images.to(torch.float32).div_(255.0)
 
 
-def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
-    """Shift each image by up to `padding` pixels, with reflected borders, and flip half of them.
+def draw_crops(count: int, padding: int, generator: torch.Generator) -> Tensor:
+    """For `crop`: of each image, how far from the top and the left, and whether it is flipped.
 
-    Shapes: images [n, 3, H, W] -> [n, 3, H, W] of the same type.
+    Returns:
+        [3, n] int64.
+    """
+    shifts = torch.randint(0, 2 * padding + 1, (2, count), generator=generator)
+    flips = torch.rand(count, generator=generator) < 0.5
+    return torch.cat([shifts, flips[None].long()])
+
+
+def crop(images: Tensor, padding: int, draws: Tensor) -> Tensor:
+    """Shift each image by up to `padding` pixels, with reflected borders, and flip some.
+
+    Shapes: images [n, 3, H, W] -> [n, 3, H, W] of the same type; draws [3, n].
     """
     n, _, height, width = images.shape
     device = images.device
     padded = F.pad(images.to(torch.float32), (padding,) * 4, mode="reflect").to(images.dtype)
-    top, left = torch.randint(0, 2 * padding + 1, (2, n, 1), generator=generator).to(device)
-    flip = (torch.rand(n, 1, generator=generator) < 0.5).to(device)
+    top, left, flip = draws.to(device)[:, :, None]
     rows = top + torch.arange(height, device=device)  # [n, H]
     columns = torch.arange(width, device=device).expand(n, -1)
-    columns = left + torch.where(flip, width - 1 - columns, columns)  # [n, W]
+    columns = left + torch.where(flip.bool(), width - 1 - columns, columns)  # [n, W]
     batch = torch.arange(n, device=device)[:, None, None]
     # advanced indices around a slice come first: [n, H, W, 3]
     return padded[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def colour_jitter(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Scale brightness, contrast and saturation by factors in [1 - strength, 1 + strength].
+def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
+    """`crop` by what is drawn for all images at once."""
+    return crop(images, padding, draw_crops(len(images), padding, generator))
 
-    Shapes: images [n, 3, H, W] in [0, 1] -> the same.
+
+def draw_jitter(count: int, strength: float, generator: torch.Generator) -> Tensor:
+    """For `colour_jitter`: factors in [1 - strength, 1 + strength], [3, n]."""
+    return 1 + strength * (2 * torch.rand(3, count, generator=generator) - 1)
+
+
+def colour_jitter(images: Tensor, factors: Tensor) -> Tensor:
+    """Scale brightness, contrast and saturation by the three factors of each image.
+
+    Shapes: images [n, 3, H, W] in [0, 1] -> the same; factors [3, n].
     """
-    n = images.shape[0]
-    factors = 1 + strength * (2 * torch.rand(3, n, 1, 1, 1, generator=generator) - 1)
-    brightness, contrast, saturation = factors.to(images.device)
+    brightness, contrast, saturation = factors.to(images.device)[:, :, None, None, None]
     luma = torch.tensor(LUMA, device=images.device).view(1, 3, 1, 1)
     images = (images * brightness).clamp_(0, 1)
     grey_level = (images * luma).sum(1, keepdim=True).mean((2, 3), keepdim=True)

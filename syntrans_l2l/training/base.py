@@ -12,6 +12,7 @@ from syntrans_l2l.networks.student import Student
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training.augment import to_float
 from syntrans_l2l.training.loop import ImageTraining, check_training_images, train_on_images
+from syntrans_l2l.training.workers import ALONE, Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ def train_base(
     device: torch.device,
     checkpoint_path: Path | None = None,
     progress: Progress = silent,
+    workers: Workers = ALONE,
 ) -> list[float]:
     """Train `student` in place and return the mean loss of each epoch.
 
@@ -66,6 +68,7 @@ def train_base(
         device: where to train.
         checkpoint_path: see `train_on_images`.
         progress: draws the bar.
+        workers: see `train_on_images`.
 
     Raises:
         ValueError: images and labels do not fit each other.
@@ -94,4 +97,5 @@ def train_base(
         device=device,
         checkpoint_path=checkpoint_path,
         progress=progress,
+        workers=workers,
     )

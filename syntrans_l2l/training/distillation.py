@@ -14,6 +14,7 @@ from syntrans_l2l.networks.student import Student
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training.base import CosineClassifier
 from syntrans_l2l.training.loop import ImageTraining, check_training_images, train_on_images
+from syntrans_l2l.training.workers import ALONE, Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,7 @@ def distil(
     text_vectors: Tensor | None = None,
     checkpoint_path: Path | None = None,
     progress: Progress = silent,
+    workers: Workers = ALONE,
 ) -> Student:
     """Train `student` in place towards the teacher; returns it, or it with P behind it.
 
@@ -88,6 +90,7 @@ def distil(
         text_vectors: V, [B, M], normalised; read only where `settings.prompts` is positive.
         checkpoint_path: see `train_on_images`.
         progress: draws the bar.
+        workers: see `train_on_images`.
 
     Raises:
         ValueError: images, teacher features and text vectors do not fit each other, or a
@@ -133,6 +136,7 @@ def distil(
         device=device,
         checkpoint_path=checkpoint_path,
         progress=progress,
+        workers=workers,
     )
     return with_projection(student, projection.linear) if settings.keep_projection else student
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ from torch import Tensor, nn
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training import checkpoint
-from syntrans_l2l.training.augment import colour_jitter, random_crop, to_float
+from syntrans_l2l.training.augment import colour_jitter, crop, draw_crops, draw_jitter, to_float
 from syntrans_l2l.training.precision import Precision, autocast, resolve
+from syntrans_l2l.training.speed import log_speed
+from syntrans_l2l.training.workers import ALONE, Workers, share
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +60,7 @@ def train_on_images(
     device: torch.device,
     checkpoint_path: Path | None = None,
     progress: Progress = silent,
+    workers: Workers = ALONE,
 ) -> list[float]:
     """Train `student` and `head` in place and return the mean loss of each epoch.
 
@@ -72,8 +76,12 @@ def train_on_images(
         checkpoint_path: written after every epoch and resumed from; resuming gives the same
             bits as running through.
         progress: draws the bar.
+        workers: who share each batch, and together see the views that one process would.
+            BatchNorm's statistics are those of a share, unless `workers.setup` sees to it.
     """
-    model = nn.Sequential(student, head).to(device).to(memory_format=torch.channels_last)
+    dtype = resolve(settings.precision, device)
+    model = _Objective(student, head, loss, workers, dtype)
+    model = model.to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
         _parameter_groups(model, settings.weight_decay),
         lr=settings.learning_rate,
@@ -85,34 +93,36 @@ def train_on_images(
         optimizer, settings.learning_rate, total_steps=settings.epochs * steps + 1, pct_start=0.2
     )
     losses = _resume(checkpoint_path, model, optimizer, schedule)
-    dtype = resolve(settings.precision, device)
+    objective, stepper = workers.setup(model, optimizer)
     images = images.to(device)
     padding = max(4, images.shape[-1] // 10)  # 4 px at 32, 8 px at 84
 
     total_images, done = settings.epochs * len(images), len(losses) * len(images)
+    start = time.perf_counter()
     with progress(stage, total=total_images, unit="img", done=done) as advance:
         for epoch in range(len(losses), settings.epochs):
-            model.train()
+            objective.train()
             generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
             total = torch.zeros((), device=device)
             order = torch.randperm(len(images), generator=generator)
             for places in order.split(settings.batch_size):
+                count = len(places)
                 places = places.to(device)
-                views = to_float(random_crop(images[places], padding, generator))
-                views = colour_jitter(views, settings.jitter, generator)
-                views = views.contiguous(memory_format=torch.channels_last)
-                with autocast(dtype, device):
-                    features = student(views)
-                value = loss(features.float(), places)
-                optimizer.zero_grad(set_to_none=True)
-                value.backward()
-                optimizer.step()
+                crops = draw_crops(count, padding, generator)
+                factors = draw_jitter(count, settings.jitter, generator)
+                own = share(count, workers.rank, workers.count)
+                views = to_float(crop(images[places[own]], padding, crops[:, own]))
+                views = colour_jitter(views, factors[:, own])
+                value = objective(views.contiguous(memory_format=torch.channels_last), places)
+                stepper.zero_grad(set_to_none=True)
+                workers.backward(value)
+                stepper.step()
                 schedule.step()
-                total += value.detach() * len(places)
-                advance(len(places))
+                total += value.detach() * count
+                advance(count)
             losses.append(float(total) / len(images))
             logger.info("%s, epoch %d: loss %.4f", stage, epoch + 1, losses[-1])
-            if checkpoint_path is not None:
+            if checkpoint_path is not None and workers.rank == 0:
                 checkpoint.save(
                     checkpoint_path,
                     {
@@ -122,8 +132,31 @@ def train_on_images(
                         "losses": losses,
                     },
                 )
+    seconds = time.perf_counter() - start
     model.eval()
+    if workers.rank == 0 and done < total_images:
+        rate = (total_images - done) / seconds
+        log_speed(stage, student, to_float(images[:1]), dtype, rate, devices=workers.count)
     return losses
+
+
+class _Objective(nn.Module):
+    """Student, head and loss in one module, because that is what several devices wrap.
+
+    Shapes: views of this process' share [m, 3, H, W], places of the whole batch [n] -> [].
+    """
+
+    def __init__(
+        self, student: Student, head: nn.Module, loss: Loss, workers: Workers, dtype: torch.dtype
+    ) -> None:
+        super().__init__()
+        self.student, self.head = student, head
+        self.loss, self.workers, self.dtype = loss, workers, dtype
+
+    def forward(self, views: Tensor, places: Tensor) -> Tensor:
+        with autocast(self.dtype, views.device):
+            features = self.student(views)
+        return self.loss(self.workers.gather(features.float(), len(places)), places)
 
 
 def check_training_images(images: Tensor, rows: int, what: str) -> None:

@@ -1,0 +1,247 @@
+"""Run data sets x seeds x shots x methods, on many workers, and print the table.
+
+    python benchmarks/sweep.py --gin gin/syntrans_cifarfs_cpu.gin gin/syntrans_cub.gin \\
+        --seeds 0 1 2 --shots 1 5 --methods protonet_cosine syntrans --out results/sweep --workers 4
+
+A gin file stands for a data set; a cell is one of its methods at one seed and number of shots.
+One worker is this process; more are Ray's (the extra: pip install "syntrans-l2l[cluster]"). A
+worker that dies is replaced and its cell run again. Starting again re-uses every finished record;
+data and finished stages lie where benchmarks/run.py has them, and all workers share them.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+RETRIES = 3  # of a cell whose worker died
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One method at one seed and number of shots on the data of one gin file."""
+
+    gin: Path
+    bindings: tuple[str, ...]
+    seed: int
+    shots: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.gin.stem}, seed {self.seed}, {self.shots}-shot, {self.method}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where cells find data and stages and leave records, and the versions that these name."""
+
+    root: Path
+    cache: Path
+    out: Path
+    versions: Mapping[str, str]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check all, run all, report; 1 where cells failed, 2 after bad input."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+
+    # imported after the arguments are read: --help needs none of it
+    from leaderboard import main as leaderboard
+    from run import commit
+
+    from syntrans_l2l.reporting.records import RecordStore
+    from syntrans_l2l.reporting.versions import package_versions
+
+    root = Path(os.environ.get("SYNTRANS_DATA", "~/data")).expanduser().resolve()
+    cache = Path(os.environ.get("SYNTRANS_CACHE", root / "syntrans_cache")).expanduser().resolve()
+    out = arguments.out.resolve()
+    versions = {**package_versions(), "commit": commit()}
+    place = Place(root=root, cache=cache, out=out, versions=versions)
+    try:
+        if arguments.workers < 1:
+            raise ValueError("--workers must be at least 1")
+        cells = make_cells(arguments, root)
+        RecordStore(out)
+        one_by_one = arguments.workers == 1 and not arguments.address
+        ran = _here(cells, place) if one_by_one else _on_ray(cells, place, arguments)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    failed = []
+    for cell, problem in tqdm(ran, total=len(cells), desc="cells", unit="cell"):
+        if problem:
+            failed.append(f"failed: {cell}: {problem}")
+            tqdm.write(failed[-1], file=sys.stderr)
+    if len(failed) < len(cells):
+        leaderboard([str(out), "--markdown", "--out", str(out), "--backbones"])  # none quoted
+    print(f"{len(cells) - len(failed)} of {len(cells)} cells done; records in {out}")
+    return 1 if failed else 0
+
+
+def make_cells(arguments: argparse.Namespace, root: Path) -> list[Cell]:
+    """All cells, references before what is compared with them, each gin file checked once a seed.
+
+    Raises:
+        FileNotFoundError, ImportError, ValueError: what any of the experiments would fail of.
+    """
+    from syntrans_l2l.config import load_experiment
+
+    cells, names = [], set[str]()
+    for gin in arguments.gin:
+        for seed in arguments.seeds or [None]:
+            bindings = list(arguments.set)
+            if seed is not None:
+                bindings.append(f"Experiment.seed = {seed}")
+            if arguments.shots:
+                bindings.append(f"Experiment.shots = {arguments.shots}")
+            experiment = load_experiment(gin, bindings)
+            experiment.check(root)
+            titles = [row.title for row in experiment.rows]
+            names.update(titles)
+            kept = [title for title in titles if title in (arguments.methods or titles)]
+            cells += [
+                Cell(
+                    gin=gin.resolve(),
+                    bindings=tuple(bindings),
+                    seed=experiment.seed,
+                    shots=shots,
+                    method=title,
+                )
+                for title in sorted(kept, key=lambda title: title != experiment.reference)
+                for shots in experiment.shots
+            ]
+    if unknown := set(arguments.methods or ()) - names:
+        raise ValueError(f"--methods names {sorted(unknown)}, which are no rows; rows: {names}")
+    return list(dict.fromkeys(cells))
+
+
+def run_cell(cell: Cell, place: Place, progress: Any = None) -> str:
+    """Compute the cell's record where there is none; what went wrong, or nothing."""
+    # imported here, because a worker's process begins here
+    from dataclasses import replace
+
+    import torch
+
+    from syntrans_l2l.cache import Cache
+    from syntrans_l2l.config import load_experiment, operative_config
+    from syntrans_l2l.progress import silent
+    from syntrans_l2l.reporting.records import RecordStore
+
+    try:
+        experiment = load_experiment(cell.gin, list(cell.bindings))
+        titles = {cell.method, experiment.reference}  # the difference to the reference is recorded
+        methods = [row for row in experiment.rows if row.title in titles]
+        alone = replace(experiment, methods=methods, shots=[cell.shots], comparisons=())
+        for _ in alone.run(
+            root=place.root,
+            cache=Cache(place.cache),
+            store=RecordStore(place.out),
+            config=operative_config(),
+            versions=place.versions,
+            device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+            progress=progress or silent,
+        ):
+            pass
+    except Exception as error:  # whatever it is, the other cells go on
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _here(cells: Sequence[Cell], place: Place) -> Iterator[tuple[Cell, str]]:
+    from run import bar
+
+    for cell in cells:
+        yield cell, run_cell(cell, place, bar)
+
+
+def _on_ray(
+    cells: Sequence[Cell], place: Place, arguments: argparse.Namespace
+) -> Iterator[tuple[Cell, str]]:
+    """Cells in the order in which they end.
+
+    Raises:
+        ImportError: Ray is not installed.
+        ConnectionError: no cluster at --address.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise ImportError(
+            f"several workers need Ray ({error}); install it with: "
+            'pip install "syntrans-l2l[cluster]"'
+        ) from error
+
+    if arguments.address:
+        ray.init(address=arguments.address, log_to_driver=False)
+    else:
+        ray.init(
+            num_cpus=arguments.workers, include_dashboard=False, log_to_driver=False,
+            logging_level=logging.ERROR,
+        )  # fmt: skip
+    return _collected(ray, cells, place, arguments.gpus)
+
+
+def _collected(
+    ray: Any, cells: Sequence[Cell], place: Place, gpus: float
+) -> Iterator[tuple[Cell, str]]:
+    task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_cell)
+    running = {task.remote(cell, place): cell for cell in cells}
+    try:
+        while running:
+            [done], _ = ray.wait(list(running))
+            cell = running.pop(done)
+            try:
+                yield cell, ray.get(done)
+            except ray.exceptions.RayError as error:
+                yield cell, f"its worker died {RETRIES + 1} times ({type(error).__name__})"
+    finally:
+        ray.shutdown()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--gin", type=Path, nargs="+", required=True, metavar="FILE", help="the experiments"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", metavar="S", help="(default: the file's)")
+    parser.add_argument("--shots", type=int, nargs="+", metavar="K", help="(default: the file's)")
+    parser.add_argument("--methods", nargs="+", metavar="ROW", help="(default: all rows)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="BINDING",
+        help="a further gin binding for all files; may be repeated",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results/sweep"),
+        metavar="DIR",
+        help="folder for results.jsonl and table.md (default: results/sweep)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes (default: this one)"
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help='of a running Ray cluster ("auto": the one here), whose machines share all folders',
+    )
+    parser.add_argument(
+        "--gpus", type=float, default=0, metavar="G", help="of a GPU that a cell holds (default: 0)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
