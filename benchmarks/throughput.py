@@ -10,7 +10,6 @@ networks of SynTrans are untrained, which costs the same.
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ import torch
 from machine import machine
 from peers import easyfsl_loops, learn2learn_loop
 from performance import table
+from streamed_memory import in_a_process
 from torch import Tensor
 from tqdm import tqdm
 from workload import clustered, protonet, syntrans
@@ -180,56 +180,26 @@ def seconds_of_both(split: Split, size: Size) -> float:
     return time.perf_counter() - start
 
 
-def stream(episodes: int, size: Size) -> dict[str, float]:
-    """Memory of this process before and after so many streamed episodes of cosine ProtoNet."""
-    before, start = _peak_bytes(), time.perf_counter()
-    split = clustered(size.classes, size.images, size.width)
-    episode_stream = stream_episodes(
-        split, ways=WAYS, shots=SHOTS, queries=QUERIES, count=episodes, seed=0
-    )
-    stream_accuracies({"protonet": protonet(split)}, episode_stream)
-    seconds = time.perf_counter() - start
-    return {
-        "peak_memory_bytes": _peak_bytes(),
-        "imported_memory_bytes": before,
-        "seconds_streamed": seconds,
-    }
-
-
-def in_a_process(episodes: int) -> dict[str, float]:
-    """`stream` in a process of its own, so that nothing else counts."""
-    command = [sys.executable, __file__, "--stream", str(episodes)]
-    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    memory: dict[str, float] = json.loads(result.stdout)
-    return memory
-
-
-def _peak_bytes() -> int:
-    """Greatest resident size of this process; getrusage's would hold that of its parent too."""
-    status = Path("/proc/self/status").read_text()
-    [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, or show what was measured."""
     arguments = _parser().parse_args(argv)
-    if arguments.stream:
-        print(json.dumps(stream(arguments.stream, Size())))
-        return 0
-    if arguments.show:
-        result = json.loads(arguments.show.read_text())
-    else:
-        result = measure(Size(), in_a_process)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        partial = arguments.json.with_suffix(".partial")
-        partial.write_text(json.dumps(result, indent=1) + "\n")
-        partial.replace(arguments.json)
-    if arguments.readme:
-        text = arguments.readme.read_text(encoding="utf-8")
-        block = markdown([table(result)])
-        arguments.readme.write_text(refreshed(text, PERFORMANCE, block), encoding="utf-8")
+    try:
+        if arguments.show:
+            result = json.loads(arguments.show.read_text())
+        else:
+            result = measure(Size(), in_a_process)
+        if arguments.json:
+            arguments.json.parent.mkdir(parents=True, exist_ok=True)
+            partial = arguments.json.with_suffix(".partial")
+            partial.write_text(json.dumps(result, indent=1) + "\n")
+            partial.replace(arguments.json)
+        if arguments.readme:
+            text = arguments.readme.read_text(encoding="utf-8")
+            block = markdown([table(result)])
+            arguments.readme.write_text(refreshed(text, PERFORMANCE, block), encoding="utf-8")
+    except (OSError, ValueError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     print(terminal([table(result)]))
     return 0
 
@@ -244,9 +214,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--readme", type=Path, metavar="FILE", help="refresh the block of performance in this file"
-    )
-    parser.add_argument(
-        "--stream", type=int, metavar="E", help="only stream E episodes and print the memory"
     )
     return parser
 
