@@ -54,17 +54,17 @@ def seconds(size: dict[str, int], rounds: int) -> dict[str, float]:
     split = clustered(size["classes"], size["images"], size["width"])
     count = size["episodes"]
 
-    def draw() -> object:
+    def sample() -> object:
         stream = stream_episodes(split, ways=size["ways"], shots=1, queries=15, count=count, seed=0)
         return list(stream)
 
-    episodes: Any = draw()
+    episodes: Any = sample()
     start = time.perf_counter()
     ours = syntrans(split, 512)
     stream_accuracies({"syntrans": ours}, episodes)  # bridges images, makes the shots' weights
     once = time.perf_counter() - start
     return {
-        "drawing": timed(draw, rounds),
+        "drawing": timed(sample, rounds),
         "protonet": timed(lambda: stream_accuracies({"p": protonet(split)}, episodes), rounds),
         "syntrans": timed(lambda: stream_accuracies({"s": ours}, episodes), rounds),
         "syntrans, first time": once,
