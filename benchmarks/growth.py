@@ -88,11 +88,13 @@ def draw(found: dict[str, list[dict[str, float]]], where: Path, caption: str) ->
 
     figure, panels = plt.subplots(1, len(found), figsize=(3 * len(found), 3), sharey=True)
     for panel, (name, points) in zip(panels, found.items(), strict=True):
+        values = [point["value"] for point in points]
         for part in points[0]:
             if part != "value":
-                values = [point["value"] for point in points]
                 panel.plot(values, [point[part] for point in points], marker="o", label=part)
         panel.set(xscale="log", yscale="log", xlabel=NAMES.get(name, name))
+        panel.set_xticks(values, [f"{value:,}" for value in values])
+        panel.minorticks_off()
     panels[0].set_ylabel("seconds")
     panels[0].legend(fontsize=7)
     figure.suptitle(caption, fontsize=8)
