@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from syntrans_l2l.reporting.collection import boards, collect, newest
     from syntrans_l2l.reporting.comparisons import ablation, having
     from syntrans_l2l.reporting.published import quotes
-    from syntrans_l2l.reporting.readme import refreshed
+    from syntrans_l2l.reporting.readme import RESULTS, refreshed
     from syntrans_l2l.reporting.records import read_accuracies
     from syntrans_l2l.reporting.render import markdown, terminal
     from syntrans_l2l.reporting.tables import leaderboard
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         grids = [grid for _, grid in tables] + differences
         if arguments.readme:
             text = arguments.readme.read_text(encoding="utf-8")
-            arguments.readme.write_text(refreshed(text, markdown(grids)), encoding="utf-8")
+            arguments.readme.write_text(refreshed(text, RESULTS, markdown(grids)), encoding="utf-8")
         formats = [name for name in FORMATS if getattr(arguments, name)]
         if not formats and not arguments.readme:
             formats = list(FORMATS)

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 import gin
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData, Split
 from syntrans_l2l.evaluation.episodes import Episodes, sample_episodes
-from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.evaluation.evaluate import stream_accuracies
+from syntrans_l2l.methods.base import Arena, Predict
 from syntrans_l2l.semantics.bank import SemanticBank
 
 REPOSITORY = Path(__file__).parent.parent
@@ -106,3 +108,8 @@ def episodes_of(data: FewShotData, split: str, count: int = 300, shots: int = 1)
     return sample_episodes(
         getattr(data, split), ways=5, shots=shots, queries=5, count=count, seed=0
     )
+
+
+def accuracies_of(predict: Predict, episodes: Episodes) -> Tensor:
+    """Of one method, in percent, [E]."""
+    return stream_accuracies({"method": predict}, [episodes])["method"]

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import SEMANTIC, VISUAL, episodes_of
+from conftest import SEMANTIC, VISUAL, accuracies_of, episodes_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l import SynTrans, untrained_classifier
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.evaluation.evaluate import evaluate
 from syntrans_l2l.evaluation.statistics import episode_accuracies
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.stages import SynTransSettings
@@ -70,7 +69,7 @@ def test_its_accuracies_are_those_of_the_table(
         learner.adapt(features[support.flatten()], targets, ids)
         logits = learner(features[query.flatten()])
         accuracies.append(episode_accuracies(logits[None], labels))
-    expected = evaluate(method.prepare(arena, validation).predict, test)
+    expected = accuracies_of(method.prepare(arena, validation).predict, test)
     assert torch.equal(torch.cat(accuracies), expected)
 
 

@@ -10,7 +10,7 @@ from conftest import SEMANTIC, VISUAL, episodes_of
 from torch import Tensor
 
 from syntrans_l2l.evaluation.episodes import Episodes
-from syntrans_l2l.evaluation.evaluate import evaluate
+from syntrans_l2l.evaluation.evaluate import stream_accuracies
 from syntrans_l2l.methods.am3 import Am3
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.methods.class_vectors import ridge_weights
@@ -217,11 +217,10 @@ def test_selection_sees_validation_only(arena: Arena, method: Any) -> None:
 def test_text_helps_where_it_explains_the_features(arena: Arena, method: Any) -> None:
     test = episodes_of(arena.data, "test")
     validation = episodes_of(arena.data, "validation")
-    ours, protonet = (
-        evaluate(each.prepare(arena, validation).predict, test).mean()
-        for each in (method, ProtoNet("cosine"))
-    )
-    assert ours > protonet + 3, (ours, protonet)
+    rows = {"ours": method, "protonet": ProtoNet("cosine")}
+    predicts = {name: row.prepare(arena, validation).predict for name, row in rows.items()}
+    found = stream_accuracies(predicts, [test])
+    assert found["ours"].mean() > found["protonet"].mean() + 3
     assert method.uses_text and not method.is_transductive and not method.uses_teacher_images
 
 

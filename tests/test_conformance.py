@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from conftest import MakeArchive, episodes_of
+from conftest import MakeArchive, accuracies_of, episodes_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,7 +24,6 @@ from syntrans_l2l import (
 )
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.datasets.base import SPLITS, FewShotData
-from syntrans_l2l.evaluation.evaluate import evaluate
 from syntrans_l2l.lightning import LightningSynTrans
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.protonet import ProtoNet
@@ -208,7 +207,7 @@ def test_the_batched_evaluator_equals_a_plain_loop(seen: tuple[Arena, nn.Module]
 
     rows = []
     for method, answer in ((Fitted("full", parts), ours), (ProtoNet("euclidean"), protonet)):
-        rows.append(evaluate(method.prepare(arena, validation).predict, test))
+        rows.append(accuracies_of(method.prepare(arena, validation).predict, test))
         loop = plain_loop(arena.data, answer, len(test))
         torch.testing.assert_close(rows[-1], loop, rtol=0, atol=1e-4)  # theirs is in float32
     assert rows[1].mean() > 30 and not torch.equal(*rows)

@@ -6,8 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.one_product import OneProduct
 from syntrans_l2l.methods.protonet import cosine_logits
-from syntrans_l2l.methods.scoring import episode_scores, to_semantic
+from syntrans_l2l.methods.scoring import episode_scores, to_semantic, visual_cosines
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import fuse, score
@@ -116,6 +117,44 @@ def test_scores_equal_the_cosine_to_the_fused_weight(features: Tensor, alpha: fl
     expected = torch.einsum("eqd,end->eqn", query, weight) + 0.3 * named
     actual = score(query, visual, semantic, named).logits(alpha, 0.3)
     torch.testing.assert_close(actual, expected)
+
+
+@pytest.mark.parametrize("shots", [1, 3])
+@pytest.mark.parametrize(("alpha", "b"), [(0.0, 0.0), (0.3, 0.4), (1.0, 0.2), (1.0, 0.0)])
+def test_one_product_gives_the_same_logits_as_the_scores(
+    features: Tensor, semantics: Tensor, shots: int, alpha: float, b: float
+) -> None:
+    classifier, bridges = make_classifier(learned=True)
+    given = features, to_semantic(bridges, features), semantics
+    classify = OneProduct(classifier, *given, alpha, b)
+    episodes = draw(shots, count=50)
+    expected = episode_scores(classifier, *given, episodes).logits(alpha, b)
+    for _ in range(2):  # the second time from kept weights
+        torch.testing.assert_close(classify.logits(episodes), expected)
+
+
+@pytest.mark.parametrize("shots", [1, 3])
+def test_one_product_at_alpha_one_is_cosine_protonet_bit_for_bit(
+    features: Tensor, semantics: Tensor, shots: int
+) -> None:
+    classifier, bridges = make_classifier(learned=False)
+    bridged, episodes = to_semantic(bridges, features), draw(shots, count=50)
+    expected = visual_cosines(features, episodes)
+    for classify in (
+        OneProduct(classifier, features, bridged, semantics, 1.0, 0.0),
+        OneProduct(classifier, features, None, None, 1.0, 0.0),
+    ):
+        assert torch.equal(classify.logits(episodes), expected)
+
+
+def test_a_shots_weight_is_made_once(features: Tensor, semantics: Tensor) -> None:
+    classifier, bridges = make_classifier(learned=True)
+    classify = OneProduct(classifier, features, to_semantic(bridges, features), semantics, 0.3, 0.4)
+    made: list[Tensor] = []
+    classifier.generator.register_forward_hook(lambda *call: made.append(call[2]))
+    for _ in range(2):
+        classify.logits(draw(1, count=50))
+    assert sum(map(len, made)) == len(draw(1, count=50).support.unique())
 
 
 def test_the_memory_never_holds_the_episodes_classes(features: Tensor) -> None:

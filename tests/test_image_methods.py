@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.evaluation.evaluate import evaluate
+from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.maml import Maml
@@ -59,8 +59,8 @@ def test_it_is_learn2learns_and_resumes(arena: Arena, method: Any) -> None:
     validation, test = (episodes_of(arena.data, split, 10) for split in ("validation", "test"))
     predictor = method.prepare(arena, validation)
     assert predictor.budget.startswith("6 tasks")
-    accuracies = evaluate(predictor.predict, test)
-    assert torch.equal(accuracies, evaluate(method.prepare(arena, validation).predict, test))
+    said = answers(predictor.predict, test)
+    assert torch.equal(said, answers(method.prepare(arena, validation).predict, test))
 
     [path] = (arena.cache.root / "task_training").iterdir()
     state = torch.load(path, weights_only=True)["module"]

@@ -14,7 +14,7 @@ from leaderboard import main
 from synthetic import add, right_answers, small_run
 
 from syntrans_l2l.reporting.published import backbones
-from syntrans_l2l.reporting.readme import BEGIN, END, refreshed
+from syntrans_l2l.reporting.readme import END, RESULTS, refreshed
 
 NASTY = r"50% & <b>{x}_y$ \ #1"
 
@@ -140,13 +140,13 @@ def test_help_is_light() -> None:
 
 
 def test_the_readme_block_is_replaced_and_nothing_else() -> None:
-    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    new = refreshed(text, "| new |\n")
-    assert new == f"before\n{BEGIN}\n\n| new |\n\n{END}\nafter\n"
-    assert refreshed(new, "| new |") == new
-    for broken in ("nothing", BEGIN, f"{END} {BEGIN}", f"{BEGIN}{BEGIN}{END}"):
+    text = f"before\n{RESULTS}\nold\n{END}\nafter\n"
+    new = refreshed(text, RESULTS, "| new |\n")
+    assert new == f"before\n{RESULTS}\n\n| new |\n\n{END}\nafter\n"
+    assert refreshed(new, RESULTS, "| new |") == new
+    for broken in ("nothing", RESULTS, f"{END} {RESULTS}", f"{RESULTS}{RESULTS}{END}"):
         with pytest.raises(ValueError, match="no block to refresh"):
-            refreshed(broken, "")
+            refreshed(broken, RESULTS, "")
 
 
 def make_results() -> list[str]:
@@ -158,7 +158,7 @@ def make_results() -> list[str]:
 def test_make_results_refreshes_a_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small_run(tmp_path / "benchmarks" / "records" / "one")
-    (tmp_path / "README.md").write_text(f"{BEGIN}\n{END}\n")
+    (tmp_path / "README.md").write_text(f"{RESULTS}\n{END}\n")
     assert main(make_results()) == 0
     first = (tmp_path / "README.md").read_text()
     assert "| syntrans | " in first

@@ -4,14 +4,13 @@ import pytest
 import torch
 from conftest import SEMANTIC as M
 from conftest import VISUAL as D
-from conftest import episodes_of
+from conftest import accuracies_of, episodes_of
 from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.evaluation.episodes import Episodes
-from syntrans_l2l.evaluation.evaluate import evaluate
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.selection import Choice, class_accuracies, select
@@ -44,7 +43,7 @@ def test_semantics_help_and_shuffled_ones_do_not(arena: Arena) -> None:
         SynTransMethod("visual", PARTS),
     ):
         predictor = method.prepare(arena, validation)
-        accuracy[method.name] = float(evaluate(predictor.predict, test).mean())
+        accuracy[method.name] = float(accuracies_of(predictor.predict, test).mean())
     assert accuracy["syntrans"] > accuracy["protonet_cosine"] + 5
     assert abs(accuracy["syntrans_shuffled"] - accuracy["protonet_cosine"]) < 3
     assert abs(accuracy["syntrans_visual"] - accuracy["protonet_cosine"]) < 3

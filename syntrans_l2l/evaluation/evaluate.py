@@ -1,5 +1,7 @@
 """Batched evaluation: the same episodes, in the same order, for every method."""
 
+from collections.abc import Iterable, Mapping
+
 import torch
 from torch import Tensor
 
@@ -23,8 +25,7 @@ def answers(
     Args:
         predict: episodes -> logits [e, N * Q, N].
         episodes: what to predict.
-        batch_size: episodes at a time; a batch that stays in the processor's cache is faster
-            than a large one.
+        batch_size: episodes at a time, of what `predict` may divide further.
         progress: draws the bar.
         stage: its name.
 
@@ -42,14 +43,21 @@ def answers(
     return torch.cat(said)
 
 
-def evaluate(
-    predict: Predict,
-    episodes: Episodes,
-    *,
-    batch_size: int = 100,
-    progress: Progress = silent,
-    stage: str = "evaluating",
-) -> Tensor:
-    """Accuracy of each episode in percent, [E] float64; arguments as for `answers`."""
-    said = answers(predict, episodes, batch_size=batch_size, progress=progress, stage=stage)
-    return percent_right(said, episodes.query_labels())
+def stream_accuracies(
+    predicts: Mapping[str, Predict], batches: Iterable[Episodes]
+) -> dict[str, Tensor]:
+    """Accuracy of each episode in percent, [E] float64, for each predictor by its name.
+
+    Args:
+        predicts: each sees the same episodes, in the same order.
+        batches: episodes as they come: none is kept, so that their number is not bounded by memory.
+
+    Raises:
+        ValueError: a logit is not finite.
+    """
+    found: dict[str, list[Tensor]] = {name: [] for name in predicts}
+    for episodes in batches:
+        labels = episodes.query_labels()
+        for name, predict in predicts.items():
+            found[name].append(percent_right(answers(predict, episodes, stage=name), labels))
+    return {name: torch.cat(parts) for name, parts in found.items()}

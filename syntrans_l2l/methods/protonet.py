@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.gathering import batched_logits
 
 
 class ProtoNet:
@@ -45,7 +45,7 @@ class ProtoNet:
         logits = cosine_logits if self.distance == "cosine" else euclidean_logits
 
         def predict(episodes: Episodes) -> Tensor:
-            return logits(features[episodes.support], features[episodes.query].flatten(1, 2))
+            return batched_logits(logits, features, episodes)
 
         return Predictor(predict)
 
@@ -59,7 +59,7 @@ def euclidean_logits(support: Tensor, query: Tensor) -> Tensor:
     Shapes: support [E, N, K, D], query [E, N * Q, D] -> [E, N * Q, N].
     """
     prototypes = support.mean(2)  # [E, N, D]
-    cross = torch.einsum("eqd,end->eqn", query, prototypes)
+    cross = query @ prototypes.mT  # [E, N * Q, N]
     squared = query.square().sum(-1)[..., None] + prototypes.square().sum(-1)[:, None]
     return 2 * cross - squared
 
@@ -69,4 +69,4 @@ def cosine_logits(support: Tensor, query: Tensor) -> Tensor:
 
     Shapes: support [E, N, K, D] and query [E, N * Q, D], both normalised -> [E, N * Q, N].
     """
-    return torch.einsum("eqd,end->eqn", query, F.normalize(support.mean(2), dim=-1))
+    return query @ F.normalize(support.mean(2), dim=-1).mT

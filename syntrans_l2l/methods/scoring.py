@@ -7,12 +7,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.methods.gathering import BATCH, batched_logits, gathered
 from syntrans_l2l.methods.protonet import cosine_logits
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Scores, score
-
-_BATCH = 200  # episodes
 
 
 def to_semantic(bridges: Sequence[Bridge], features: Tensor) -> Tensor | None:
@@ -44,31 +43,27 @@ def episode_scores(
         episodes: E of them.
     """
     parts = []
-    for batch in episodes.batches(_BATCH):
-        support = features[batch.support]  # [e, N, K, D]
-        query = features[batch.query].flatten(1, 2)  # [e, N * Q, D]
+    for batch in episodes.batches(BATCH):
+        support = gathered(features, batch.support)  # [e, N, K, D]
+        query = gathered(features, batch.query).flatten(1, 2)  # [e, N * Q, D]
         if semantics is None or bridged is None:
             visual, _ = classifier.weights(support)
             parts.append(score(query, visual))
             continue
-        vectors = semantics[batch.class_ids]  # [e, N, M]
+        vectors = gathered(semantics, batch.class_ids)  # [e, N, M]
         visual, reconstructed = classifier.weights(support, vectors)
-        named = torch.einsum("eqm,enm->eqn", bridged[batch.query].flatten(1, 2), vectors)
+        named = gathered(bridged, batch.query).flatten(1, 2) @ vectors.mT
         parts.append(score(query, visual, reconstructed, named))
     return Scores.concatenate(parts)
 
 
-@torch.no_grad()
 def affinities(features: Tensor, episodes: Episodes) -> Tensor:
     """Cosines of queries with every shot: features n(z) [n, D] -> [E, N * Q, N, K]."""
-    return torch.cat(
-        [
-            torch.einsum(
-                "eqd,enkd->eqnk", features[batch.query].flatten(1, 2), features[batch.support]
-            )
-            for batch in episodes.batches(_BATCH)
-        ]
-    )
+
+    def cosines(support: Tensor, query: Tensor) -> Tensor:
+        return torch.einsum("eqd,enkd->eqnk", query, support)
+
+    return batched_logits(cosines, features, episodes)
 
 
 @torch.no_grad()
@@ -76,20 +71,12 @@ def class_cosines(features: Tensor, weights: Tensor, episodes: Episodes) -> Tens
     """Cosines of queries with normalised class weights [C, D]: [E, N * Q, N]."""
     return torch.cat(
         [
-            torch.einsum(
-                "eqd,end->eqn", features[batch.query].flatten(1, 2), weights[batch.class_ids]
-            )
-            for batch in episodes.batches(_BATCH)
+            gathered(features, batch.query).flatten(1, 2) @ gathered(weights, batch.class_ids).mT
+            for batch in episodes.batches(BATCH)
         ]
     )
 
 
-@torch.no_grad()
 def visual_cosines(features: Tensor, episodes: Episodes) -> Tensor:
     """Cosines of queries with the mean of the shots: cosine ProtoNet's, [E, N * Q, N]."""
-    return torch.cat(
-        [
-            cosine_logits(features[batch.support], features[batch.query].flatten(1, 2))
-            for batch in episodes.batches(_BATCH)
-        ]
-    )
+    return batched_logits(cosine_logits, features, episodes)

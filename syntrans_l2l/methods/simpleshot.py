@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.gathering import batched_logits
 from syntrans_l2l.methods.protonet import euclidean_logits
 
 
@@ -29,8 +30,7 @@ class SimpleShot:
         features = F.normalize(arena.features["test"] - mean, dim=-1)
 
         def predict(episodes: Episodes) -> Tensor:
-            query = features[episodes.query].flatten(1, 2)
-            return euclidean_logits(features[episodes.support], query)
+            return batched_logits(euclidean_logits, features, episodes)
 
         return Predictor(predict)
 

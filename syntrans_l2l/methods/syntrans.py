@@ -10,6 +10,7 @@ from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.methods.class_vectors import base_mean, centred_vectors, required_bank
 from syntrans_l2l.methods.diagnostics import alpha_curve, of_weights
+from syntrans_l2l.methods.one_product import OneProduct
 from syntrans_l2l.methods.scoring import episode_scores, to_semantic
 from syntrans_l2l.methods.selection import select, selected
 from syntrans_l2l.methods.stages import Stages, SynTransSettings
@@ -86,15 +87,20 @@ class SynTransMethod:
             split: to_semantic(fitted.classifier.bridges, features[split])
             for split in ("validation", "test")
         }
+        classify = OneProduct(
+            fitted.classifier,
+            features["test"],
+            bridged["test"],
+            semantics["test"] if semantics else None,
+            fitted.alpha,
+            fitted.b,
+        )
 
         def scores(split: str, episodes: Episodes) -> Scores:
             vectors = semantics[split] if semantics else None
             return episode_scores(
                 fitted.classifier, features[split], bridged[split], vectors, episodes
             )
-
-        def predict(episodes: Episodes) -> Tensor:
-            return scores("test", episodes).logits(fitted.alpha, fitted.b)
 
         def diagnose(test: Episodes) -> dict[str, Tensor]:
             if semantics is None:
@@ -111,7 +117,7 @@ class SynTransMethod:
                 ),
             }
 
-        return Predictor(predict, fitted.selected, "heads on base features", diagnose)
+        return Predictor(classify.logits, fitted.selected, "heads on base features", diagnose)
 
     def fit(self, arena: Arena, validation: Episodes) -> FittedSynTrans:
         """Fit on base classes; pick alpha, b and the use of stage 4 on validation episodes."""

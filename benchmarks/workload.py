@@ -1,0 +1,44 @@
+"""What is timed: drawn features, cosine ProtoNet, and SynTrans as it is after fitting."""
+
+import torch
+from torch.nn import functional as F
+
+from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.methods.base import Predict
+from syntrans_l2l.methods.gathering import batched_logits
+from syntrans_l2l.methods.one_product import OneProduct
+from syntrans_l2l.methods.protonet import cosine_logits
+from syntrans_l2l.methods.scoring import to_semantic
+from syntrans_l2l.networks.bridge import Bridge
+from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
+from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+
+
+def clustered(classes: int, images: int, width: int) -> Split:
+    """Features of unit length around the centres of their classes, [classes * images, D]."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(classes).repeat_interleave(images)
+    centres = torch.randn(classes, width, generator=generator)
+    features = centres[labels] + 3.5 * torch.randn(len(labels), width, generator=generator)
+    names = tuple(f"class {label}" for label in range(classes))
+    return Split(F.normalize(features, dim=-1), labels, names)
+
+
+def protonet(split: Split) -> Predict:
+    """Cosine ProtoNet."""
+    return lambda episodes: batched_logits(cosine_logits, split.images, episodes)
+
+
+def syntrans(split: Split, semantic: int) -> Predict:
+    """SynTrans with class vectors [C, M], images bridged here; untrained, which costs the same."""
+    width = split.images.shape[1]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        bridges = [Bridge(width, semantic).eval() for _ in range(4)]
+        memory = F.normalize(torch.randn(64, width), dim=-1)
+        reconstructor = SemanticWeightReconstructor(bridges, width, semantic)
+        vectors = F.normalize(torch.randn(len(split.class_names), semantic), dim=-1)
+    classifier = MultimodalClassifier(VisualWeightGenerator(memory), reconstructor).eval()
+    bridged = to_semantic(bridges, split.images)
+    return OneProduct(classifier, split.images, bridged, vectors, 0.4, 0.2).logits
