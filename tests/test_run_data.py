@@ -28,7 +28,7 @@ TINY = (
     "SynTransSettings.folds = 2",
     "SynTransSettings.repeats = 1",
     "BridgeTraining.hidden = 8",
-    "BridgeTraining.epochs = 1",
+    "BridgeTraining.iterations = 5",
     "MetaTraining.iterations = 1",
     "MetaTraining.queries = 1",
 )
