@@ -26,10 +26,8 @@ l2l = learn2learn()
 PARTS = SynTransSettings(
     folds=2,
     repeats=1,
-    bridge=BridgeTraining(hidden=64, iterations=150, batch_size=64, learning_rate=1e-3),
+    bridge=BridgeTraining(hidden=64, epochs=30, batch_size=64),
     meta=MetaTraining(iterations=20, batch_size=2, queries=3),
-    alphas=(0.25, 0.5, 0.75),
-    namings=(0.1, 0.2),
 )
 INPUT, CLASSES = 7, 8
 

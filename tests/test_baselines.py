@@ -29,11 +29,7 @@ LEARNERS: list[Any] = [
     TipAdapter(shared_space=False),
     Ktn(),
     Am3(hidden=64, steps=(50, 200)),
-    SemFew(
-        training=BridgeTraining(
-            hidden=64, iterations=150, batch_size=64, learning_rate=1e-3, naming=False
-        )
-    ),
+    SemFew(training=BridgeTraining(hidden=64, epochs=30, batch_size=64, naming=False)),
 ]
 
 

@@ -29,7 +29,7 @@ from syntrans_l2l.training.meta import MetaTraining
 PARTS = SynTransSettings(
     folds=2,
     repeats=1,
-    bridge=BridgeTraining(hidden=64, iterations=150, batch_size=64, learning_rate=1e-3, cycle=0.5),
+    bridge=BridgeTraining(hidden=64, epochs=30, batch_size=64, dropout=0.0, cycle=0.5),
     meta=MetaTraining(iterations=5, batch_size=2, queries=3),
 )
 

@@ -28,7 +28,7 @@ TINY = (
     "SynTransSettings.folds = 2",
     "SynTransSettings.repeats = 1",
     "BridgeTraining.hidden = 8",
-    "BridgeTraining.iterations = 5",
+    "BridgeTraining.epochs = 1",
     "MetaTraining.iterations = 1",
     "MetaTraining.queries = 1",
 )

@@ -17,10 +17,6 @@ from syntrans_l2l.training.bridge import BridgeTraining, fit_bridge
 
 _CODE = ("syntrans_l2l.networks.bridge", "syntrans_l2l.training.bridge", __name__)
 _SHARES = tuple(step / 20 for step in range(21))
-# one network on all base classes: more steps than each of SynTrans' many bridges
-_TRAINING = BridgeTraining(
-    naming=False, hidden=1024, iterations=900, batch_size=256, learning_rate=1e-3
-)
 
 
 class SemFew:
@@ -45,9 +41,9 @@ class SemFew:
     episodes = None
 
     def __init__(
-        self, *, training: BridgeTraining = _TRAINING, shares: Sequence[float] = _SHARES
+        self, *, training: BridgeTraining | None = None, shares: Sequence[float] = _SHARES
     ) -> None:
-        self.training = training
+        self.training = training or BridgeTraining(naming=False)
         self.shares = shares
 
     def settings(self) -> dict[str, object]:
@@ -87,7 +83,8 @@ class SemFew:
 
         def make() -> dict[str, Tensor]:
             stage = f"{self.name}: fitting the alignment"
-            with arena.progress(stage, total=self.training.iterations, unit="step") as advance:
+            total = self.training.epochs * len(features)
+            with arena.progress(stage, total=total, unit="img") as advance:
                 labels, classes = arena.data.train.labels.to(arena.device), range(len(vectors))
                 fitted = fit_bridge(features, labels, vectors, classes, self.training,
                                     seed=arena.seed, advance=advance)  # fmt: skip

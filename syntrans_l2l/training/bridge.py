@@ -1,6 +1,7 @@
 """Stage 3: fitting the bridge on base classes, with the student frozen."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,20 +25,20 @@ class BridgeTraining:
         naming: whether the visual-to-semantic direction is trained.
         contrast: weight of the cross-entropy of `16 cos(z, G_sv(s_j))`.
         cycle: weight of the two cycles.
-        iterations: steps.
+        epochs: passes over the base features.
         batch_size: features a step.
         learning_rate: of Adam.
     """
 
-    hidden: int = 512
+    hidden: int = 1024
     dropout: float = 0.0
     condition_on_visual: bool = True
     naming: bool = True
     contrast: float = 0.0
     cycle: float = 0.0
-    iterations: int = 60
-    batch_size: int = 1024
-    learning_rate: float = 3e-3
+    epochs: int = 6
+    batch_size: int = 256
+    learning_rate: float = 1e-3
 
 
 def class_centres(features: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -79,7 +80,9 @@ def fit_bridges(
     """
     classes = range(len(semantics))
     kept = [[c for c in classes if len(folds) == 1 or c not in fold] for fold in folds]
-    with progress(stage, total=settings.iterations * len(folds), unit="step") as advance:
+    counts = torch.bincount(labels, minlength=len(semantics))
+    images = sum(int(counts[part].sum()) for part in kept)
+    with progress(stage, total=settings.epochs * images, unit="img") as advance:
         return [
             fit_bridge(
                 features, labels, semantics, part, settings, seed=seed + number, advance=advance
@@ -107,7 +110,7 @@ def fit_bridge(
         classes: the base classes to learn from.
         settings: the recipe.
         seed: of initialisation, order and dropout.
-        advance: called with the number of steps done.
+        advance: called with the number of features seen.
     """
     used = torch.tensor(list(classes), device=features.device)
     position = torch.full((len(semantics),), -1, device=features.device)
@@ -125,27 +128,20 @@ def fit_bridge(
             settings.condition_on_visual,
         ).to(features.device)
         optimizer = torch.optim.Adam(bridge.parameters(), settings.learning_rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.iterations)
+        total_steps = settings.epochs * math.ceil(len(rows) / settings.batch_size)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total_steps)
         bridge.train()
-        for batch in _batches(rows, settings):
-            loss = _loss(bridge, features[batch], labels[batch], semantics, centres, used,
-                         position, settings)  # fmt: skip
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            advance(1)
-    return bridge.eval().requires_grad_(False)
-
-
-def _batches(rows: Tensor, settings: BridgeTraining) -> Iterator[Tensor]:
-    """The rows in random order, all of them before any returns."""
-    order = rows[:0]
-    for _ in range(settings.iterations):
-        if not len(order):
+        for _ in range(settings.epochs):
             order = rows[torch.randperm(len(rows)).to(rows.device)]
-        yield order[: settings.batch_size]
-        order = order[settings.batch_size :]
+            for batch in order.split(settings.batch_size):
+                loss = _loss(bridge, features[batch], labels[batch], semantics, centres, used,
+                             position, settings)  # fmt: skip
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                advance(len(batch))
+    return bridge.eval().requires_grad_(False)
 
 
 def _loss(
