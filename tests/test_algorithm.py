@@ -25,7 +25,6 @@ from syntrans_l2l.training.meta import MetaTraining
 l2l = learn2learn()
 PARTS = SynTransSettings(
     folds=2,
-    repeats=1,
     bridge=BridgeTraining(hidden=64, epochs=30, batch_size=64),
     meta=MetaTraining(iterations=20, batch_size=2, queries=3),
 )

@@ -179,7 +179,6 @@ def test_the_batched_evaluator_equals_a_plain_loop(seen: tuple[Arena, nn.Module]
     arena, network = seen
     parts = SynTransSettings(
         folds=2,
-    repeats=1,
         bridge=BridgeTraining(hidden=32, epochs=3),
         meta=MetaTraining(iterations=10, batch_size=2, queries=3),
         alphas=(0.3,),

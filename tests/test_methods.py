@@ -28,7 +28,6 @@ from syntrans_l2l.training.meta import MetaTraining
 
 PARTS = SynTransSettings(
     folds=2,
-    repeats=1,
     bridge=BridgeTraining(hidden=64, epochs=30, batch_size=64, dropout=0.0, cycle=0.5),
     meta=MetaTraining(iterations=5, batch_size=2, queries=3),
 )
@@ -74,14 +73,11 @@ def test_a_second_preparation_finds_everything(
 
 
 def test_folds_are_a_partition() -> None:
-    folds = make_folds(13, 4, 1, seed=0)
+    folds = make_folds(13, 4, seed=0)
     assert sorted(c for fold in folds for c in fold) == list(range(13))
     assert {len(fold) for fold in folds} == {3, 4}
-    again = make_folds(13, 4, 2, seed=0)
-    assert again[:4] == folds != again[4:]
-    assert sorted(c for fold in again[4:] for c in fold) == list(range(13))
     with pytest.raises(ValueError, match="between 1 and the 3 base classes"):
-        make_folds(3, 4, 1, seed=0)
+        make_folds(3, 4, seed=0)
 
 
 def test_a_folds_bridge_never_sees_its_classes(arena: Arena) -> None:
@@ -89,7 +85,7 @@ def test_a_folds_bridge_never_sees_its_classes(arena: Arena) -> None:
     labels = arena.data.train.labels
     features = F.normalize(arena.features["train"], dim=-1)
     semantics = F.normalize(torch.randn(12, M), dim=-1)
-    folds = make_folds(12, 3, 1, seed=0)
+    folds = make_folds(12, 3, seed=0)
     changed = features.clone()
     own = torch.isin(labels, torch.tensor(folds[1]))
     changed[own] = F.normalize(torch.randn(int(own.sum()), D), dim=-1)
@@ -172,6 +168,6 @@ def test_the_best_alpha_grows_with_the_shots(arena: Arena) -> None:
 
 
 def test_meta_training_needs_ways_in_every_fold(arena: Arena) -> None:
-    parts = SynTransSettings(folds=3, repeats=1, bridge=PARTS.bridge, meta=PARTS.meta)
+    parts = SynTransSettings(folds=3, bridge=PARTS.bridge, meta=PARTS.meta)
     with pytest.raises(ValueError, match="use fewer folds"):
         SynTransMethod("visual", parts).prepare(arena, episodes_of(arena.data, "validation", 5))

@@ -29,7 +29,6 @@ SMALL = (
     "Experiment.episodes = 100",
     "Experiment.validation_episodes = 60",
     "SynTransSettings.folds = 2",
-    "SynTransSettings.repeats = 1",
     "BridgeTraining.hidden = 32",
     "MetaTraining.iterations = 5",
     "TaskTraining.iterations = 2",

@@ -26,7 +26,6 @@ TINY = (
     "Experiment.episodes = 20",
     "Experiment.validation_episodes = 20",
     "SynTransSettings.folds = 2",
-    "SynTransSettings.repeats = 1",
     "BridgeTraining.hidden = 8",
     "BridgeTraining.epochs = 1",
     "MetaTraining.iterations = 1",

@@ -38,9 +38,7 @@ class SynTransSettings:
     Args:
         bridge: stage 3.
         meta: stage 4; its `iterations = 0` leaves generator and reconstructor as they start.
-        folds: of cross-fitting the bridge over base classes; half of the classes a bridge and
-            many bridges did better on validation than most of the classes and few.
-        repeats: how often the classes are divided anew; there are folds times repeats bridges.
+        folds: of cross-fitting the bridge over base classes.
         attention: whether the visual weight generator attends to base classes.
         residual: whether the reconstructor learns a correction to what the bridge makes.
         alphas: the grid of alpha, picked on validation episodes.
@@ -49,8 +47,7 @@ class SynTransSettings:
 
     bridge: BridgeTraining = field(default_factory=BridgeTraining)
     meta: MetaTraining = field(default_factory=MetaTraining)
-    folds: int = 2
-    repeats: int = 6
+    folds: int = 4
     attention: bool = True
     residual: bool = True
     alphas: Sequence[float] = tuple(step / 20 for step in range(21))
@@ -77,9 +74,9 @@ class Stages:
 
     @property
     def folds(self) -> list[list[int]]:
-        """For each bridge, the base classes that it does not see."""
+        """The base classes of each fold of cross-fitting."""
         classes = len(self.arena.data.train.class_names)
-        return make_folds(classes, self.parts.folds, self.parts.repeats, self.arena.seed)
+        return make_folds(classes, self.parts.folds, self.arena.seed)
 
     @cached_property
     def bridges(self) -> list[Bridge]:
@@ -109,7 +106,7 @@ class Stages:
                 settings.dropout,
                 settings.condition_on_visual,
             )
-            for _ in self.folds
+            for _ in range(self.parts.folds)
         ]
         together = nn.ModuleList(bridges)
         together.load_state_dict(self.arena.cache.get("bridges", self._key(), make))
@@ -175,7 +172,6 @@ class Stages:
             **self.arena.key(uses_text=self.semantics is not None),
             "variant": self.variant,
             "folds": self.parts.folds,
-            "repeats": self.parts.repeats,
             "bridge": asdict(self.parts.bridge),
             "code": code_digest(*_CODE),
         }

@@ -47,20 +47,17 @@ def class_centres(features: Tensor, labels: Tensor, classes: int) -> Tensor:
     return F.normalize(sums.index_add_(0, labels, features), dim=-1)
 
 
-def make_folds(classes: int, folds: int, repeats: int, seed: int) -> list[list[int]]:
-    """Divide classes 0 to `classes` - 1 at random into `folds` parts of like size, `repeats` times.
+def make_folds(classes: int, folds: int, seed: int) -> list[list[int]]:
+    """Divide classes 0 to `classes` - 1 at random into `folds` parts of like size.
 
     Raises:
-        ValueError: fewer classes than folds, or fewer than one fold or repeat.
+        ValueError: fewer classes than folds, or fewer than one fold.
     """
-    if not 1 <= folds <= classes or repeats < 1:
-        raise ValueError(
-            f"folds must be between 1 and the {classes} base classes, and repeats 1 or more, got "
-            f"{folds} and {repeats}"
-        )
+    if not 1 <= folds <= classes:
+        raise ValueError(f"folds must be between 1 and the {classes} base classes, got {folds}")
     generator = torch.Generator().manual_seed(seed)
-    orders = [torch.randperm(classes, generator=generator).tolist() for _ in range(repeats)]
-    return [sorted(order[fold::folds]) for order in orders for fold in range(folds)]
+    order = torch.randperm(classes, generator=generator).tolist()
+    return [sorted(order[fold::folds]) for fold in range(folds)]
 
 
 def fit_bridges(
