@@ -53,12 +53,14 @@ def _mine(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> N
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.config import load_mining
     from syntrans_l2l.reporting.cards import summary
+    from syntrans_l2l.reporting.records import make_writable
     from syntrans_l2l.semantics.bank_file import write_bank
 
     mining = load_mining(arguments.gin, arguments.set)
     if arguments.out.suffix != ".json":
         raise ValueError(f"--out names the bank's JSON, got {arguments.out}")
     mining.classes(data_root)
+    make_writable(arguments.out.parent)
     bank = mining.run(root=data_root, cache=Cache(cache_root), progress=_bar)
     write_bank(bank, arguments.out)
     print(f"{summary(bank)}\n{arguments.out}")

@@ -102,6 +102,10 @@ def test_cards_on_the_terminal(mined: tuple[Path, Path]) -> None:
         (["--gin", gin_file("chat_api.gin")], "no API key: set the environment variable"),
         (["--gin", "none.gin"], "no configuration file none.gin"),
         (
+            ["--gin", gin_file("demo.gin"), "--out", f"{__file__}/bank.json"],
+            "cannot write to the output folder",
+        ),
+        (
             ["--gin", gin_file("shipped_minilm.gin"), "--set", "Shipped.name = 'mini'"],
             "no shipped descriptors 'mini'",
         ),

@@ -67,6 +67,24 @@ class Record:
 _HINTS = get_type_hints(Record)
 
 
+def make_writable(folder: Path) -> None:
+    """Make the folder where it is missing, and find out now whether it takes files.
+
+    Raises:
+        OSError: it does not.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(
+            f"cannot write to the output folder {folder} ({error.strerror}); "
+            "choose another with --out"
+        ) from error
+
+
 class RecordStore:
     """`OUT/results.jsonl` and, beside it, what single episodes tell.
 
@@ -80,17 +98,8 @@ class RecordStore:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.path = out / "results.jsonl"
-        try:
-            for folder in ("episodes", "diagnostics"):
-                (out / folder).mkdir(parents=True, exist_ok=True)
-            probe = out / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise OSError(
-                f"cannot write to the output folder {out} ({error.strerror}); "
-                "choose another with --out"
-            ) from error
+        for folder in (out, out / "episodes", out / "diagnostics"):
+            make_writable(folder)
 
     def find(self, record_id: str) -> Record | None:
         """The record with this id whose files are still there."""
