@@ -75,6 +75,9 @@ def run_on_tasks(
 ) -> Predictor:
     """Train `module` on tasks of base images, then answer test episodes one by one.
 
+    MAML's tasks under `torch.func.vmap` give the same logits and take longer on a CPU: grouped
+    convolutions and copies cost more than the loop does (`benchmarks/README.md`).
+
     BatchNorm takes the statistics of the batch at hand at test, where the method says that it
     is transductive. A killed training resumes to the bit.
 
@@ -100,7 +103,7 @@ def run_on_tasks(
         return torch.stack(logits)
 
     tasks = training.iterations * training.meta_batch
-    return Predictor(predict, budget=f"{tasks:,} tasks, {note}")
+    return Predictor(predict, budget=f"{tasks:,} tasks in learn2learn's loop, {note}")
 
 
 def _train(
