@@ -12,12 +12,11 @@ resumes: answers of models are kept one by one and never asked for again.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+from run import bar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +60,7 @@ def _mine(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> N
         raise ValueError(f"--out names the bank's JSON, got {arguments.out}")
     mining.classes(data_root)
     make_writable(arguments.out.parent)
-    bank = mining.run(root=data_root, cache=Cache(cache_root), progress=_bar)
+    bank = mining.run(root=data_root, cache=Cache(cache_root), progress=bar)
     write_bank(bank, arguments.out)
     print(f"{summary(bank)}\n{arguments.out}")
 
@@ -97,7 +96,7 @@ def _samples(dataset: str, data_root: Path, cache: "Cache") -> Mapping[str, Sequ
     from syntrans_l2l.semantics.observe import BaseImages
 
     try:
-        data = benchmark(dataset).load(data_root, cache, _bar)
+        data = benchmark(dataset).load(data_root, cache, bar)
         few = min(_PICTURES, int(data.train.class_counts().min()))
         pictures = BaseImages(data, per_class=few)
     except (FileNotFoundError, ValueError) as error:  # a data set of the user's own, or none here
@@ -135,15 +134,6 @@ def _parser() -> argparse.ArgumentParser:
     page = commands.add_parser("page", help="write BANK.html, one card a class")
     page.add_argument("bank", type=Path, metavar="BANK")
     return parser
-
-
-@contextmanager
-def _bar(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Callable[[int], object]]:
-    """One progress bar a stage, with speed and time left."""
-    with tqdm(
-        desc=stage, total=total, unit=unit, initial=done, unit_scale=True, mininterval=0.5
-    ) as bar:
-        yield bar.update
 
 
 if __name__ == "__main__":
