@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from run import bar
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -49,6 +47,8 @@ def main() -> int:
 
 def _mine(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> None:
     # imported after the arguments are read: --help needs none of it
+    from run import bar
+
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.config import load_mining
     from syntrans_l2l.reporting.cards import summary
@@ -92,6 +92,8 @@ def _page(path: Path, data_root: Path, cache_root: Path) -> None:
 
 def _samples(dataset: str, data_root: Path, cache: "Cache") -> Mapping[str, Sequence["Tensor"]]:
     """A few pictures of each base class; none where the data set is not at hand."""
+    from run import bar
+
     from syntrans_l2l.datasets import benchmark
     from syntrans_l2l.semantics.observe import BaseImages
 

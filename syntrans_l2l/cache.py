@@ -140,15 +140,22 @@ class Cache:
             return stored
 
     @contextmanager
-    def _claimed(self, kind: str, key: Key) -> Iterator[None]:
-        """Hold the entry alone, and clear away what a killed process began to write there.
+    def turn(self, name: str) -> Iterator[None]:
+        """A block that one process at a time goes through, of those that share the cache.
 
         The system frees the lock of a process that dies.
         """
+        folder = self.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{name}.lock"):
+            yield
+
+    @contextmanager
+    def _claimed(self, kind: str, key: Key) -> Iterator[None]:
+        """Hold the entry alone, and clear away what a killed process began to write there."""
         path = self.path(kind, key)
-        for folder in (path.parent, self.root / "locks"):
-            folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.root / "locks" / f"{path.stem}.lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self.turn(path.stem):
             for partial in path.parent.glob(f"{path.stem}.*.partial"):
                 partial.unlink(missing_ok=True)
             yield

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.cache import Cache
+from syntrans_l2l.cache import Cache, digest
 from syntrans_l2l.datasets.base import SPLITS, FewShotData, Split
 from syntrans_l2l.datasets.sources import how_to_get
 from syntrans_l2l.progress import Progress, silent
@@ -85,7 +85,8 @@ def load(
     Raises:
         FileNotFoundError: the archive is missing or half-unpacked.
     """
-    files = _processed_files(root)
+    with cache.turn(f"cifarfs-{digest({'root': str(root.resolve())})}"):
+        files = _processed_files(root)  # makes a copy, which two processes would spoil
     key = {"images": "cifar100", "fingerprint": _fingerprint(files)}
     order = sorted(files)
     paths = [path for name in order for path in files[name]]
