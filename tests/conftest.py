@@ -1,5 +1,7 @@
 """Fixtures: a miniature CIFAR-FS archive in the true layout, random data and an arena in memory."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -113,3 +115,18 @@ def episodes_of(data: FewShotData, split: str, count: int = 300, shots: int = 1)
 def accuracies_of(predict: Predict, episodes: Episodes) -> Tensor:
     """Of one method, in percent, [E]."""
     return stream_accuracies({"method": predict}, [episodes])["method"]
+
+
+def digest_elsewhere(draw: str) -> str:
+    """Of the episodes `e` that another process draws by `draw` from `split`, the data's test."""
+    script = (
+        "from conftest import random_split;"
+        "from syntrans_l2l.cache import tensor_digest;"
+        f"split = random_split(6, 24, 'novel', 2);{draw};"
+        "print(tensor_digest({'c': e.class_ids, 's': e.support, 'q': e.query}))"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        cwd=Path(__file__).parent,
+    )  # fmt: skip
+    return other.stdout.split()[-1]

@@ -1,10 +1,9 @@
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from conftest import digest_elsewhere
 
 from syntrans_l2l.cache import Cache, tensor_digest
 from syntrans_l2l.datasets.base import FewShotData
@@ -57,21 +56,13 @@ def test_sampling_leaves_pythons_random_stream_alone(data: FewShotData) -> None:
 
 
 def test_the_same_seed_gives_the_same_bits_in_another_process(data: FewShotData) -> None:
-    script = (
-        "import torch; from conftest import random_split;"
+    draw = (
         "from syntrans_l2l.evaluation.episodes import sample_episodes;"
-        "from syntrans_l2l.cache import tensor_digest;"
-        "e = sample_episodes(random_split(6, 24, 'novel', 2), ways=5, shots=1, queries=3,"
-        " count=50, seed=9);"
-        "print(tensor_digest({'c': e.class_ids, 's': e.support, 'q': e.query}))"
+        "e = sample_episodes(split, ways=5, shots=1, queries=3, count=50, seed=9)"
     )
     here = sample_episodes(data.test, ways=5, shots=1, queries=3, count=50, seed=9)
     expected = tensor_digest({"c": here.class_ids, "s": here.support, "q": here.query})
-    other = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
-        cwd=Path(__file__).parent,
-    )  # fmt: skip
-    assert other.stdout.split()[-1] == expected
+    assert digest_elsewhere(draw) == expected
     assert tensor_digest({"c": here.class_ids, "s": here.query, "q": here.support}) != expected
 
 

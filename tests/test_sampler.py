@@ -1,11 +1,8 @@
 """The vectorised sampler: the distribution of learn2learn's episodes, not their bits."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from conftest import digest_elsewhere
 from scipy.stats import chisquare
 from torch import Tensor
 
@@ -95,21 +92,13 @@ def test_the_first_episodes_do_not_depend_on_the_count(split: Split) -> None:
 
 
 def test_the_same_seed_gives_the_same_bits_in_another_process(data: FewShotData) -> None:
-    script = (
-        "import torch; from conftest import random_split;"
+    draw = (
         "from syntrans_l2l.evaluation.sampler import stream_episodes;"
-        "from syntrans_l2l.cache import tensor_digest;"
-        "[e] = stream_episodes(random_split(6, 24, 'novel', 2), ways=5, shots=1, queries=3,"
-        " count=50, seed=9);"
-        "print(tensor_digest({'c': e.class_ids, 's': e.support, 'q': e.query}))"
+        "[e] = stream_episodes(split, ways=5, shots=1, queries=3, count=50, seed=9)"
     )
     [here] = stream_episodes(data.test, ways=5, shots=1, queries=3, count=50, seed=9)
     expected = tensor_digest({"c": here.class_ids, "s": here.support, "q": here.query})
-    other = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
-        cwd=Path(__file__).parent,
-    )  # fmt: skip
-    assert other.stdout.split()[-1] == expected
+    assert digest_elsewhere(draw) == expected
 
 
 def test_impossible_episodes(split: Split) -> None:

@@ -4,14 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from syntrans_l2l.array_file import read_arrays, read_texts
 from syntrans_l2l.cache import Cache, digest, tensor_digest
 from syntrans_l2l.datasets.base import ALIASES, SPLITS, FewShotData, Split
 from syntrans_l2l.progress import Progress, silent
@@ -61,25 +59,18 @@ class FeatureBenchmark:
         path = self.path if self.path.is_file() else root / self.path
         if not path.is_file():
             raise FileNotFoundError(f"no features at {path}; {_FORM}")
-        try:
-            tensors, texts = (_safetensors if path.suffix == ".safetensors" else _npz)(path)
-            features, labels = tensors["features"].float(), tensors["labels"].long()
-            names, of = (
-                list(texts["class_names"]),
-                [ALIASES.get(each, each) for each in texts["split"]],
-            )
-        except (
-            AttributeError,
-            BadZipFile,
-            EOFError,
-            KeyError,
-            OSError,
-            TypeError,
-            ValueError,
-            SafetensorError,
-        ) as error:
-            raise ValueError(f"{path} cannot be read ({error!r}); {_FORM}") from error
+        tensors, lists = read_arrays(
+            path, ("features", "labels"), ("class_names", "split"), form=_FORM
+        )
+        features, labels, names = (
+            tensors["features"].float(),
+            tensors["labels"],
+            lists["class_names"],
+        )
+        of = [ALIASES.get(each, each) for each in lists["split"]]
+        texts = read_texts(path, ("name", "encoder"))
         _check(path, features, labels, names, of)
+        labels = labels.long()
         parts = {}
         for split in SPLITS:
             classes = [label for label, its in enumerate(of) if its == split]
@@ -92,9 +83,9 @@ class FeatureBenchmark:
         contents = tensor_digest({"features": features, "labels": labels})
         fingerprint = digest({"tensors": contents, "class_names": names, "split": of})
         return FeatureData(
-            name=str(texts.get("name") or self.name),
+            name=texts.get("name") or self.name,
             fingerprint=fingerprint,
-            encoder=str(texts.get("encoder") or path.name),
+            encoder=texts.get("encoder") or path.name,
             **parts,
         )
 
@@ -132,6 +123,8 @@ def _check(path: Path, features: Tensor, labels: Tensor, names: list[str], of: l
             f"{path}: features must be [n, D] and labels [n], got {list(features.shape)} and "
             f"{list(labels.shape)}"
         )
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        raise ValueError(f"{path}: labels are not whole numbers, but {labels.dtype}")
     if not features.isfinite().all():
         raise ValueError(f"{path}: features hold NaN or infinity; make them again")
     if len(names) != len(of) or len(set(names)) != len(names):
@@ -149,31 +142,3 @@ def _check(path: Path, features: Tensor, labels: Tensor, names: list[str], of: l
     lacking = {"validation", "test"} - set(of)
     if lacking:
         raise ValueError(f"{path}: no class has the split {' or '.join(sorted(lacking))}")
-
-
-Read = tuple[dict[str, Tensor], dict[str, list[str] | str]]
-
-
-def _npz(path: Path) -> Read:
-    with np.load(path, allow_pickle=False) as file:
-        tensors = {name: torch.from_numpy(file[name]) for name in ("features", "labels")}
-        if file["labels"].dtype.kind not in "iu":
-            raise ValueError("labels are not whole numbers")
-        texts: dict[str, list[str] | str] = {
-            name: [str(each) for each in file[name]] for name in ("class_names", "split")
-        }
-        texts.update({name: str(file[name]) for name in ("name", "encoder") if name in file})
-    return tensors, texts
-
-
-def _safetensors(path: Path) -> Read:
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        tensors = {name: file.get_tensor(name) for name in ("features", "labels")}
-    if tensors["labels"].is_floating_point():
-        raise ValueError("labels are not whole numbers")
-    texts: dict[str, list[str] | str] = {
-        name: json.loads(metadata[name]) for name in ("class_names", "split")
-    }
-    texts.update({name: metadata[name] for name in ("name", "encoder") if name in metadata})
-    return tensors, texts

@@ -26,9 +26,7 @@ class TowerRefiner:
     `T("a photo of a c")`, or what describers agree on: the mean of T over the phrases of c,
     each with the number of its writers as its weight. It reads texts alone; with
     the text tower of CLIP as T these are judged in the space of images. The phrase stands
-    without the name, which would drown it: among the base classes of the generated world a
-    right phrase outranks a wrong one of its class in 96% of pairs, in 63% with the name in the
-    text and the nearest other class in place of the mean.
+    without the name, which would drown it.
 
     Before the scores speak, phrases go that name the class only or that no picture shows.
     What a describer has rejected stays so.

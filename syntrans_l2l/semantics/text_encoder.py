@@ -4,13 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
-from zipfile import BadZipFile
 
-import numpy as np
-import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
-
+from syntrans_l2l.array_file import read_arrays
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.names import readable
 from syntrans_l2l.semantics.text_tower import SentenceTower
@@ -115,35 +110,11 @@ class VectorFile:
         Raises:
             ValueError: the file is not of the stated form.
         """
-        read = _read_safetensors if self.path.suffix == ".safetensors" else _read_npz
-        try:
-            names, vectors = read(self.path)
-        except (
-            AttributeError,
-            BadZipFile,
-            EOFError,
-            KeyError,
-            OSError,
-            TypeError,
-            ValueError,
-            SafetensorError,
-        ) as error:
-            raise ValueError(
-                f"{self.path}: cannot read class_names and vectors ({error}); "
-                "save them with numpy.savez(file, class_names=..., vectors=...)"
-            ) from error
-        return SemanticBank(names, vectors.float(), self.source)
-
-
-def _read_npz(path: Path) -> tuple[tuple[str, ...], Tensor]:
-    with np.load(path, allow_pickle=False) as file:
-        names = tuple(str(name) for name in file["class_names"])
-        return names, torch.from_numpy(file["vectors"])
-
-
-def _read_safetensors(path: Path) -> tuple[tuple[str, ...], Tensor]:
-    import json
-
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        return tuple(json.loads(metadata["class_names"])), file.get_tensor("vectors")
+        tensors, lists = read_arrays(
+            self.path,
+            ("vectors",),
+            ("class_names",),
+            form="save it with numpy.savez(file, class_names=..., vectors=...)",
+        )
+        names = tuple(lists["class_names"])
+        return SemanticBank(names, tensors["vectors"].float(), self.source)
