@@ -13,6 +13,7 @@ ROWS = {
     "ratio_easyfsl_method": ("ours / easyfsl, neither sampling nor loading timed", ""),
     "fraction_of_memory_limit": ("ours / plain copy of the bytes gathered", "at least 0.35"),
     "seconds_syntrans_and_protonet": ("SynTrans and ProtoNet, seconds", "at most 6"),
+    "seconds_stages_3_and_4": ("fitting SynTrans: stages 3 and 4, seconds", "at most 60"),
 }
 
 
@@ -34,6 +35,8 @@ def table(result: dict[str, Any]) -> Grid:
         f"{size['classes']} classes of "
         f"{size['images']} images, D = {size['width']}; medians of {size['rounds']} rounds, least "
         f"and greatest beside them; SynTrans and ProtoNet over {size['both']:,} episodes, "
-        f"{size['both_rounds']} rounds. {result['machine']}, {result['date']}; {named}."
+        f"{size['both_rounds']} rounds; fitting on {size['base_classes']} base classes of "
+        f"{size['images']} images, {size['fits']} rounds. "
+        f"{result['machine']}, {result['date']}; {named}."
     )
     return Grid(caption, ["", "measured", "spread", "aim"], [rows])

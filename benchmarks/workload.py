@@ -1,18 +1,19 @@
-"""What is timed: drawn features, cosine ProtoNet, and SynTrans as it is after fitting."""
+"""What is timed: drawn features, cosine ProtoNet, SynTrans as it is after fitting, and fitting."""
 
 import torch
 from torch.nn import functional as F
 
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.methods.base import Predict
-from syntrans_l2l.methods.gathering import batched_logits
 from syntrans_l2l.methods.one_product import OneProduct
-from syntrans_l2l.methods.protonet import cosine_logits
+from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.methods.scoring import to_semantic
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.training.bridge import BridgeTraining, class_centres, fit_bridges, make_folds
+from syntrans_l2l.training.meta import MetaTraining, meta_train
 
 
 def clustered(classes: int, images: int, width: int) -> Split:
@@ -27,7 +28,7 @@ def clustered(classes: int, images: int, width: int) -> Split:
 
 def protonet(split: Split) -> Predict:
     """Cosine ProtoNet."""
-    return lambda episodes: batched_logits(cosine_logits, split.images, episodes)
+    return cosine_predict(split.images)
 
 
 def syntrans(split: Split, semantic: int) -> Predict:
@@ -42,3 +43,29 @@ def syntrans(split: Split, semantic: int) -> Predict:
     classifier = MultimodalClassifier(VisualWeightGenerator(memory), reconstructor).eval()
     bridged = to_semantic(bridges, split.images)
     return OneProduct(classifier, split.images, bridged, vectors, 0.4, 0.2).logits
+
+
+def fit(split: Split, semantic: int, folds: int = 4, iterations: int = 400) -> None:
+    """Stages 3 and 4 of SynTrans on base features, as gin/methods/syntrans.gin has them."""
+    features, labels, classes = split.images, split.labels, len(split.class_names)
+    parts = make_folds(classes, folds, seed=0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        vectors = F.normalize(torch.randn(classes, semantic), dim=-1)
+        bridges = fit_bridges(
+            features, labels, vectors, parts, BridgeTraining(), seed=0, stage="bridges"
+        )
+        reconstructor = SemanticWeightReconstructor(bridges, features.shape[1], semantic)
+    generator = VisualWeightGenerator(class_centres(features, labels, classes))
+    meta_train(
+        MultimodalClassifier(generator, reconstructor),
+        features,
+        labels,
+        vectors,
+        parts,
+        MetaTraining(iterations=iterations),
+        ways=min(5, classes // folds),
+        shots=1,
+        seed=0,
+        advance=lambda steps: None,
+    )

@@ -7,7 +7,6 @@ from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
 from syntrans_l2l.methods.one_product import OneProduct
-from syntrans_l2l.methods.protonet import cosine_logits
 from syntrans_l2l.methods.scoring import episode_scores, to_semantic, visual_cosines
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
@@ -59,7 +58,8 @@ def test_alpha_one_is_cosine_protonet_bit_for_bit(
     scores = episode_scores(
         classifier, features, to_semantic(bridges, features), semantics, episodes
     )
-    expected = cosine_logits(features[episodes.support], features[episodes.query].flatten(1, 2))
+    prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
+    expected = features[episodes.query].flatten(1, 2) @ prototypes.mT
     assert torch.equal(scores.logits(1.0, 0.0), expected)
     assert not torch.allclose(scores.logits(0.5, 0.0), expected)
 
@@ -140,6 +140,8 @@ def test_one_product_at_alpha_one_is_cosine_protonet_bit_for_bit(
     classifier, bridges = make_classifier(learned=False)
     bridged, episodes = to_semantic(bridges, features), draw(shots, count=50)
     expected = visual_cosines(features, episodes)
+    prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
+    assert torch.equal(expected, features[episodes.query].flatten(1, 2) @ prototypes.mT)
     for classify in (
         OneProduct(classifier, features, bridged, semantics, 1.0, 0.0),
         OneProduct(classifier, features, None, None, 1.0, 0.0),

@@ -20,7 +20,8 @@ from syntrans_l2l.reporting.readme import END, PERFORMANCE
 
 TINY = Size(
     classes=6, images=30, width=128, semantic=8, rounds=2, ours=600, described=60, learn2learn=60,
-    fused=60, easyfsl=40, both=40, both_rounds=1, streamed=2000, copied=2**16,
+    fused=60, easyfsl=40, both=40, both_rounds=1, base_classes=8, fits=1,
+    iterations=4, streamed=2000, copied=2**16,
 )  # fmt: skip
 RECORD = REPOSITORY / "benchmarks" / "records" / "throughput.json"
 
@@ -36,7 +37,7 @@ def test_all_figures_are_there(result: dict[str, Any]) -> None:
     keys = {
         "ratio_l2l", "ratio_l2l_descriptions", "ratio_l2l_fused", "ratio_easyfsl",
         "fraction_of_memory_limit", "episodes_per_second", "peak_memory_bytes",
-        "seconds_syntrans_and_protonet",
+        "seconds_syntrans_and_protonet", "seconds_stages_3_and_4",
     }  # fmt: skip
     assert keys <= set(result) and set(ROWS) == set(result["spread"])
     assert all(math.isfinite(result[key]) and result[key] > 0 for key in keys)

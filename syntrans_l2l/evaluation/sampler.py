@@ -54,12 +54,12 @@ def draw_distinct(sizes: Tensor, count: int, generator: torch.Generator) -> Tens
     Source: Floyd's algorithm F, in Bentley and Floyd, "A sample of brilliance", CACM 1987; then a
     random order.
     """
-    drawn = torch.empty(*sizes.shape, count, dtype=torch.int64)
-    for place in range(count):
-        last = sizes - count + place
-        uniform = torch.rand(sizes.shape, generator=generator, dtype=torch.float64)
-        candidate = (uniform * (last + 1)).long()  # 0 to last
-        taken = (drawn[..., :place] == candidate[..., None]).any(-1)
-        drawn[..., place] = torch.where(taken, last, candidate)
-    order = torch.rand(drawn.shape, generator=generator).argsort(-1)
-    return drawn.gather(-1, order)
+    # The places come first, so that each line below works on whole rows: [count, ...]
+    bounds = sizes + torch.arange(1 - count, 1).view(-1, *[1] * sizes.ndim)
+    uniform = torch.rand(bounds.shape, generator=generator, dtype=torch.float64)
+    drawn = (uniform * bounds).long()  # 0 to bound - 1
+    for place in range(1, count):
+        taken = (drawn[:place] == drawn[place]).any(0)
+        drawn[place] = torch.where(taken, bounds[place] - 1, drawn[place])
+    order = torch.rand(*sizes.shape, count, generator=generator).argsort(-1)
+    return drawn.movedim(0, -1).gather(-1, order)

@@ -1,13 +1,19 @@
 """Features of episodes gathered by index, in batches that stay in the processor's cache."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from syntrans_l2l.evaluation.episodes import Episodes
 
-BATCH = 20  # episodes: of 5-way, 1-shot, 15 queries, 640 wide, 4 MB
+_BATCH = 8_000_000  # bytes gathered together; a quarter of a server's last cache
+
+
+def cache_sized(episodes: Episodes, width: int) -> Iterator[Episodes]:
+    """Batches of episodes, in order, whose features of `width` numbers stay in the cache."""
+    images = episodes.ways * (episodes.shots + episodes.queries)
+    return episodes.batches(max(1, _BATCH // (4 * width * images)))
 
 
 def gathered(features: Tensor, images: Tensor) -> Tensor:
@@ -30,6 +36,23 @@ def batched_logits(
     return torch.cat(
         [
             logits(gathered(features, batch.support), gathered(features, batch.query).flatten(1, 2))
-            for batch in episodes.batches(BATCH)
+            for batch in cache_sized(episodes, features.shape[1])
+        ]
+    )
+
+
+@torch.no_grad()
+def products(rows: Tensor, weights: Callable[[Episodes], Tensor], episodes: Episodes) -> Tensor:
+    """Inner products [E, N * Q, N] of the queries' rows with the weights of the classes.
+
+    Args:
+        rows: of every image, [n, D].
+        weights: of one batch, [e, N, D].
+        episodes: E of them.
+    """
+    return torch.cat(
+        [
+            gathered(rows, batch.query).flatten(1, 2) @ weights(batch).mT
+            for batch in cache_sized(episodes, rows.shape[1])
         ]
     )

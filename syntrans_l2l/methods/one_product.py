@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
-from syntrans_l2l.methods.gathering import BATCH, gathered
+from syntrans_l2l.methods.gathering import gathered, products
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import fuse
 
@@ -51,17 +51,18 @@ class OneProduct:
         """[E, N * Q, N]."""
         if episodes.shots == 1:
             self._make(episodes)
-        return torch.cat([self._of_batch(batch) for batch in episodes.batches(BATCH)])
+        return products(self._queries, self._of_batch, episodes)
 
     def _of_batch(self, batch: Episodes) -> Tensor:
+        """[w; b s], [e, N, D + M]."""
         if batch.shots == 1:
             weight = gathered(self._of_image, batch.support[..., 0])  # [e, N, D]
         else:
             weight = self._weights(batch.support, batch.class_ids)
-        if self.semantics is not None and self._named:
-            vectors = gathered(self.semantics, batch.class_ids)  # [e, N, M]
-            weight = torch.cat([weight, self.b * vectors], dim=-1)
-        return gathered(self._queries, batch.query).flatten(1, 2) @ weight.mT
+        if self.semantics is None or not self._named:
+            return weight
+        vectors = gathered(self.semantics, batch.class_ids)  # [e, N, M]
+        return torch.cat([weight, self.b * vectors], dim=-1)
 
     def _make(self, episodes: Episodes) -> None:
         """Weights of the shots that no earlier episode had."""

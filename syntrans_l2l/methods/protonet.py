@@ -6,8 +6,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
-from syntrans_l2l.methods.base import Arena, Predictor
-from syntrans_l2l.methods.gathering import batched_logits
+from syntrans_l2l.methods.base import Arena, Predict, Predictor
+from syntrans_l2l.methods.gathering import batched_logits, gathered, products
 
 
 class ProtoNet:
@@ -41,13 +41,8 @@ class ProtoNet:
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         features = arena.features["test"]
         if self.distance == "cosine":
-            features = F.normalize(features, dim=-1)
-        logits = cosine_logits if self.distance == "cosine" else euclidean_logits
-
-        def predict(episodes: Episodes) -> Tensor:
-            return batched_logits(logits, features, episodes)
-
-        return Predictor(predict)
+            return Predictor(cosine_predict(F.normalize(features, dim=-1)))
+        return Predictor(lambda episodes: batched_logits(euclidean_logits, features, episodes))
 
     def settings(self) -> dict[str, object]:
         return {"distance": self.distance}
@@ -64,9 +59,16 @@ def euclidean_logits(support: Tensor, query: Tensor) -> Tensor:
     return 2 * cross - squared
 
 
-def cosine_logits(support: Tensor, query: Tensor) -> Tensor:
-    """Cosine to the mean of normalised shots.
+def cosine_predict(features: Tensor) -> Predict:
+    """Cosine to the mean of the shots, over normalised features [n, D] of a split.
 
-    Shapes: support [E, N, K, D] and query [E, N * Q, D], both normalised -> [E, N * Q, N].
+    At one shot a prototype is one image's: all of them are made here, once.
     """
-    return query @ F.normalize(support.mean(2), dim=-1).mT
+    lone = F.normalize(features, dim=-1)
+
+    def prototypes(batch: Episodes) -> Tensor:  # [e, N, D]
+        if batch.shots == 1:
+            return gathered(lone, batch.support[..., 0])
+        return F.normalize(gathered(features, batch.support).mean(2), dim=-1)
+
+    return lambda episodes: products(features, prototypes, episodes)

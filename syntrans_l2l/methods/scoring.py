@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.evaluation.episodes import Episodes
-from syntrans_l2l.methods.gathering import BATCH, batched_logits, gathered
-from syntrans_l2l.methods.protonet import cosine_logits
+from syntrans_l2l.methods.gathering import batched_logits, cache_sized, gathered, products
+from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Scores, score
@@ -43,7 +43,7 @@ def episode_scores(
         episodes: E of them.
     """
     parts = []
-    for batch in episodes.batches(BATCH):
+    for batch in cache_sized(episodes, features.shape[1]):
         support = gathered(features, batch.support)  # [e, N, K, D]
         query = gathered(features, batch.query).flatten(1, 2)  # [e, N * Q, D]
         if semantics is None or bridged is None:
@@ -66,17 +66,11 @@ def affinities(features: Tensor, episodes: Episodes) -> Tensor:
     return batched_logits(cosines, features, episodes)
 
 
-@torch.no_grad()
 def class_cosines(features: Tensor, weights: Tensor, episodes: Episodes) -> Tensor:
     """Cosines of queries with normalised class weights [C, D]: [E, N * Q, N]."""
-    return torch.cat(
-        [
-            gathered(features, batch.query).flatten(1, 2) @ gathered(weights, batch.class_ids).mT
-            for batch in episodes.batches(BATCH)
-        ]
-    )
+    return products(features, lambda batch: gathered(weights, batch.class_ids), episodes)
 
 
 def visual_cosines(features: Tensor, episodes: Episodes) -> Tensor:
     """Cosines of queries with the mean of the shots: cosine ProtoNet's, [E, N * Q, N]."""
-    return batched_logits(cosine_logits, features, episodes)
+    return cosine_predict(features)(episodes)

@@ -124,7 +124,7 @@ def fit_bridge(
             settings.dropout,
             settings.condition_on_visual,
         ).to(features.device)
-        optimizer = torch.optim.Adam(bridge.parameters(), settings.learning_rate)
+        optimizer = torch.optim.Adam(bridge.parameters(), settings.learning_rate, fused=True)
         total_steps = settings.epochs * math.ceil(len(rows) / settings.batch_size)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total_steps)
         bridge.train()
