@@ -118,6 +118,30 @@ def test_the_bridge_learns_both_ways_and_round() -> None:
         assert accuracy > 0.9
 
 
+def test_half_precision_fits_nearly_the_same_bridge() -> None:
+    generator = torch.Generator().manual_seed(1)
+    labels = torch.arange(12).repeat_interleave(24)
+    features = F.normalize(torch.randn(288, D, generator=generator), dim=-1)
+    semantics = F.normalize(torch.randn(12, 16, generator=generator), dim=-1)
+    made = []
+    for precision in ("float32", "bfloat16"):
+        settings = BridgeTraining(hidden=64, epochs=5, precision=precision)
+        fitted = fit_bridge(features, labels, semantics, range(12), settings, seed=0,
+                            advance=lambda count: None)  # fmt: skip
+        assert all(weight.dtype == torch.float32 for weight in fitted.parameters())
+        made.append(fitted.to_visual(semantics[labels], features))
+    cosines = (made[0] * made[1]).sum(-1)
+    assert float(cosines.min()) > 0.99 and not torch.equal(*made)
+
+
+def test_the_key_of_a_bridge_names_the_precision_it_is_fitted_in() -> None:
+    cpu = torch.device("cpu")
+    keys = [BridgeTraining(precision=precision).key(cpu) for precision in ("float32", "bfloat16")]
+    assert keys[0] != keys[1] and BridgeTraining().key(cpu) in keys
+    with pytest.raises(ValueError, match="precision must be auto"):
+        BridgeTraining(precision="half").key(cpu)  # type: ignore[arg-type]
+
+
 def scores(visual: Tensor, semantic: Tensor) -> Scores:
     zeros = torch.zeros_like(visual)
     return Scores(visual, semantic, zeros, torch.zeros(visual.shape[0], visual.shape[2]))

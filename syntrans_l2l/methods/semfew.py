@@ -90,7 +90,7 @@ class SemFew:
                                     seed=arena.seed, advance=advance)  # fmt: skip
             return dict(fitted.state_dict())
 
-        settings = {"training": asdict(self.training), "code": code_digest(*_CODE)}
+        settings = {"training": self.training.key(arena.device), "code": code_digest(*_CODE)}
         key = {**arena.key(uses_text=True), **settings}
         align = Bridge(features.shape[1], vectors.shape[1], self.training.hidden)
         align.load_state_dict(arena.cache.get("alignments", key, make))

@@ -24,6 +24,7 @@ _CODE = (
     "syntrans_l2l.networks.weight_generator",
     "syntrans_l2l.training.bridge",
     "syntrans_l2l.training.meta",
+    "syntrans_l2l.training.precision",
     "syntrans_l2l.methods.class_vectors",
     "syntrans_l2l.methods.scoring",
     "syntrans_l2l.methods.syntrans",
@@ -172,6 +173,6 @@ class Stages:
             **self.arena.key(uses_text=self.semantics is not None),
             "variant": self.variant,
             "folds": self.parts.folds,
-            "bridge": asdict(self.parts.bridge),
+            "bridge": self.parts.bridge.key(self.arena.device),
             "code": code_digest(*_CODE),
         }

@@ -19,7 +19,7 @@ class Perceptron(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layers(x)
+        out: Tensor = self.layers(x).float()  # in autocast too, for norms and losses
         return out
 
 

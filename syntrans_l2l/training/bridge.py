@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.progress import Advance, Progress, silent
+from syntrans_l2l.training.precision import Precision, autocast, resolve
 
 SCALE = 16.0  # of cosines in cross-entropies
 
@@ -28,6 +29,7 @@ class BridgeTraining:
         epochs: passes over the base features.
         batch_size: features a step.
         learning_rate: of Adam.
+        precision: of the bridge's products; losses are always in float32.
     """
 
     hidden: int = 1024
@@ -39,6 +41,11 @@ class BridgeTraining:
     epochs: int = 6
     batch_size: int = 256
     learning_rate: float = 1e-3
+    precision: Precision = "auto"
+
+    def key(self, device: torch.device) -> dict[str, object]:
+        """What determines the bridge, for cache keys: "auto" is not the same everywhere."""
+        return {**asdict(self), "precision": str(resolve(self.precision, device))}
 
 
 def class_centres(features: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -152,18 +159,28 @@ def _loss(
     settings: BridgeTraining,
 ) -> Tensor:
     """The losses of one batch: visual [n, D], labels [n]."""
-    target, centre, semantic = position[labels], centres[labels], semantics[labels]
-    reconstructed = bridge.to_visual(semantic, visual)
+    target, centre = position[labels], centres[labels]
+    dtype = resolve(settings.precision, visual.device)
+
+    def to_visual(semantic: Tensor) -> Tensor:
+        with autocast(dtype, visual.device):
+            return bridge.to_visual(semantic, visual)
+
+    def to_semantic(visual: Tensor) -> Tensor:
+        with autocast(dtype, visual.device):
+            return bridge.to_semantic(visual)
+
+    reconstructed = to_visual(semantics[labels])
     loss = (reconstructed - centre).abs().sum(-1).mean()
     if settings.contrast:
         logits = SCALE * reconstructed @ centres[used].T
         loss = loss + settings.contrast * F.cross_entropy(logits, target)
     if settings.naming:
-        named = bridge.to_semantic(visual)
+        named = to_semantic(visual)
         loss = loss + F.cross_entropy(SCALE * named @ semantics[used].T, target)
         if settings.cycle:
-            there = bridge.to_visual(named, visual)
-            back = bridge.to_semantic(reconstructed)
+            there = to_visual(named)
+            back = to_semantic(reconstructed)
             cycle = (there - centre).abs().sum(-1).mean()
             cycle = cycle + F.cross_entropy(SCALE * back @ semantics[used].T, target)
             loss = loss + settings.cycle * cycle
