@@ -1,23 +1,17 @@
 """The walk through the house: images to student to features to methods to records."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.cache import Cache, digest, tensor_digest
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.cell import Cell, EpisodeSize, Reference
 from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
 from syntrans_l2l.datasets.features import FeatureBenchmark
-from syntrans_l2l.evaluation.episodes import Episodes, cached_episodes
-from syntrans_l2l.evaluation.evaluate import answers
-from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
-from syntrans_l2l.methods.base import Arena, Method
-from syntrans_l2l.methods.diagnostics import of_answers
+from syntrans_l2l.methods.base import Arena, ChecksSize, Method
 from syntrans_l2l.methods.row import Row
 from syntrans_l2l.preparation import Encoded, Preparation
 from syntrans_l2l.progress import Progress, silent
@@ -36,7 +30,7 @@ class Experiment:
 
     Args:
         dataset: where images come from.
-        student: makes the encoder; None where the data set holds features.
+        student: makes the encoder; None where the data set holds features or no row uses it.
         methods: the rows, each evaluated on the same episodes; a plain method is a row on the
             student after base training.
         text_encoder: makes class vectors; None where no method uses text.
@@ -99,14 +93,20 @@ class Experiment:
         classes = [name for split in SPLITS for name in counts[split]]
         for row in self.rows:
             row.check(classes, self.text_encoder, self.teacher, self.distillation)
+            if isinstance(row.method, ChecksSize):
+                for shots in self.shots:
+                    row.method.check(list(counts["train"].values()), ways=self.ways, shots=shots)
         learn2learn()  # episodes come from it
 
     def _check_what_there_is(self, *, has_base_classes: bool) -> None:
         """Raise ValueError where rows need images or base classes that the data set lacks."""
         features_only = isinstance(self.dataset, FeatureBenchmark)
-        if self.student is None and not features_only:
-            raise ValueError("bind Experiment.student: this data set holds images, not features")
         for row in self.rows:
+            if self.student is None and row.method.uses_student and not features_only:
+                raise ValueError(
+                    f"{row.title} needs features and this data set holds images: bind "
+                    "Experiment.student"
+                )
             if features_only and (row.encoder != "base" or not row.method.uses_student):
                 raise ValueError(f"{row.title} needs images, and features have none: drop the row")
             if not has_base_classes and row.method.uses_base_classes:
@@ -180,12 +180,12 @@ class Experiment:
         if workers.rank > 0:
             return
         for shots in self.shots:
-            reference: Tensor | None = None
+            reference: Reference | None = None
             for row in rows:
                 arena = self.arena(row, preparation)
-                record = self._cell(row, arena, shots, reference, store, config, versions)
+                record = self.cell(row, arena, shots).record(reference, store, config, versions)
                 if row.title == self.reference:
-                    reference = store.accuracies(record)
+                    reference = Reference(row.title, store.accuracies(record))
                 yield record
 
     def arena(self, row: Row, preparation: Preparation) -> Arena:
@@ -207,90 +207,16 @@ class Experiment:
             progress=students.progress,
         )
 
-    def _cell(
-        self,
-        row: Row,
-        arena: Arena,
-        shots: int,
-        reference: Tensor | None,
-        store: RecordStore,
-        config: str,
-        versions: Mapping[str, str],
-    ) -> Record:
-        """One method at one number of shots: found in the store, or computed and written."""
-        method, semantics = row.method, arena.semantics
-        key = {
-            "data": arena.data.fingerprint,
-            "method": row.title,
-            "settings": method.settings(),
-            "student": arena.student,
-            "semantics": semantics.digest if semantics else "",
-            "size": [self.ways, shots, self.queries, self.episodes, self.validation_episodes],
-            "reference": "" if reference is None else tensor_digest({"accuracies": reference})[:20],
-            "seed": self.seed,
-            "code": versions["code"],
-        }
-        record_id = digest(key)
-        if (found := store.find(record_id)) is not None:
-            return found
-        start = time.perf_counter()
-        predictor = method.prepare(arena, self.draw("validation", shots, arena))
-        test = self.draw("test", shots, arena).first(method.episodes or self.episodes)
-        stage = f"{row.title}, {shots}-shot"
-        said = answers(predictor.predict, test, progress=arena.progress, stage=stage)
-        seconds = time.perf_counter() - start
-        accuracies = percent_right(said, test.query_labels())
-        mean = mean_ci95(accuracies)
-        delta = None
-        if reference is not None and row.title != self.reference:
-            delta = paired_ci95(accuracies, reference[: len(accuracies)])
-        names = arena.data.test.class_names
-        tensors = of_answers(said, test, len(names)) | predictor.diagnose(test)
-        per_episode = store.save_accuracies(record_id, accuracies, self.ways * self.queries)
-        record = Record(
-            id=record_id,
-            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            dataset=arena.data.name,
-            method=row.title,
-            student=arena.student_name,
-            semantics=semantics.source if semantics else "none",
-            ways=self.ways,
-            shots=shots,
-            queries=self.queries,
-            episodes=len(accuracies),
-            seed=self.seed,
-            accuracy=mean.mean,
-            ci95=mean.ci95,
-            episode_accuracies=per_episode,
-            diagnostics=store.save_diagnostics(record_id, tensors, names),
-            delta_vs=self.reference if delta else None,
-            delta=delta.mean if delta else None,
-            delta_ci95=delta.ci95 if delta else None,
-            uses_text=method.uses_text,
-            uses_teacher_images=row.uses_teacher_images,
-            is_transductive=method.is_transductive,
-            selected=predictor.selected,
-            budget=predictor.budget,
-            config=config,
-            versions=dict(versions),
-            seconds=seconds,
-            descriptor_hash=semantics.digest if semantics else None,
-            data_fingerprint=arena.data.fingerprint,
-        )
-        store.append(record)
-        return record
-
-    def draw(self, split: str, shots: int, arena: Arena) -> Episodes:
-        """The episodes of a split, the same for every row."""
-        return cached_episodes(
-            arena.cache,
-            getattr(arena.data, split),
-            split,
-            arena.data.fingerprint,
-            ways=self.ways,
-            shots=shots,
-            queries=self.queries,
-            count=self.episodes if split == "test" else self.validation_episodes,
-            seed=self.seed,
-            progress=arena.progress,
+    def cell(self, row: Row, arena: Arena, shots: int) -> Cell:
+        """A row at one number of shots."""
+        return Cell(
+            row=row,
+            arena=arena,
+            size=EpisodeSize(
+                ways=self.ways,
+                shots=shots,
+                queries=self.queries,
+                episodes=self.episodes,
+                validation_episodes=self.validation_episodes,
+            ),
         )

@@ -47,6 +47,7 @@ def finished_algorithm(
         root=root, cache=cache, device=device or torch.device("cpu"), progress=progress
     )
     arena = experiment.arena(rows[title], preparation)
-    fitted = method.fit(arena, experiment.draw("validation", shots, arena))
+    validation = experiment.cell(rows[title], arena, shots).draw("validation")
+    fitted = method.fit(arena, validation)
     vectors = fitted.bank.select(arena.data.test.class_names) if fitted.bank else None
     return SynTrans.from_fitted(fitted, vectors, preparation.student(encoder))

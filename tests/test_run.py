@@ -220,12 +220,28 @@ def test_bad_settings(make_archive: MakeArchive, tmp_path: Path) -> None:
         "7 ways asked for, but there are only 6", run(root, out, *small, "Experiment.ways = 7")
     )
     fails_with("Experiment.episode", run(root, out, *small, "Experiment.episode = 7"))
+    fails_with("4 folds leave 3; use fewer folds", run(root, out, *small))
+    folds = "SynTransSettings.folds = 2"
+    many = (*small, folds, "MetaTraining.queries = 12")
+    fails_with("lower MetaTraining.queries", run(root, out, *many))
+    fails_with("bind Experiment.student", run(root, out, *small, "Experiment.student = None"))
     np.savez(tmp_path / "few.npz", class_names=["bed"], vectors=np.ones((1, 3)))
     few = f"VECTORS = {str(tmp_path / 'few.npz')!r}"
-    fails_with("lacks vectors for 24 of 24 classes", run(root, out, few, "Experiment.queries = 5"))
+    fails_with("lacks vectors for 24 of 24 classes", run(root, out, few, *small[1:], folds))
     (tmp_path / "file").write_text("")
     fails_with("choose another with --out", run(root, tmp_path / "file" / "out", *small))
     assert not (out / "results.jsonl").exists()
+
+
+def test_maml_alone_needs_no_student(make_archive: MakeArchive, tmp_path: Path) -> None:
+    size = (*SMALL, "Experiment.queries = 5", "Experiment.shots = (1,)")
+    arguments, environment = command_line(
+        make_archive(images=16), tmp_path, *size, file="maml_cifarfs.gin"
+    )
+    alone = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    assert alone.returncode == 0, alone.stderr
+    [record] = records(tmp_path)
+    assert (record["method"], record["student"]) == ("maml", "learn2learn CNN4")
 
 
 def test_two_processes_write_one_table(

@@ -82,14 +82,16 @@ def sample_episodes(
     state = random.getstate()
     random.seed(seed)
     indices = torch.empty(count, ways, shots + queries, dtype=torch.int64)
-    with progress("drawing episodes", total=count, unit="episode") as advance:
-        for row in range(count):
-            random.randint(0, 0)  # Taskset.sample() draws which of its one task to take
-            description = taskset.sample_task_description()
-            flat = torch.tensor([sample.index for sample in description])
-            indices[row] = flat.view(ways, shots + queries)
-            advance(1)
-    random.setstate(state)
+    try:
+        with progress("drawing episodes", total=count, unit="episode") as advance:
+            for row in range(count):
+                random.randint(0, 0)  # Taskset.sample() draws which of its one task to take
+                description = taskset.sample_task_description()
+                flat = torch.tensor([sample.index for sample in description])
+                indices[row] = flat.view(ways, shots + queries)
+                advance(1)
+    finally:
+        random.setstate(state)
     return Episodes(split.labels[indices[:, :, 0]], indices[:, :, :shots], indices[:, :, shots:])
 
 

@@ -1,8 +1,8 @@
 """The protocol behind every row of the leaderboard."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -108,4 +108,13 @@ class Method(Protocol):
 
     def settings(self) -> dict[str, object]:
         """All settings that change the result, for cache keys and records."""
+        ...
+
+
+@runtime_checkable
+class ChecksSize(Protocol):
+    """A method that can say, before any training, whether it fits the base classes."""
+
+    def check(self, base: Sequence[int], *, ways: int, shots: int) -> None:
+        """Raise ValueError where it does not; `base` holds the images of each base class."""
         ...

@@ -1,5 +1,6 @@
 """SynTrans on cached features: bridge, weight generator, reconstructor and alpha."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -17,6 +18,8 @@ from syntrans_l2l.methods.stages import Stages, SynTransSettings
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Scores
 from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.training.bridge import make_folds
+from syntrans_l2l.training.meta import check_meta_training
 
 Variant = Literal["full", "shuffled", "visual"]
 _NAMES = {"full": "syntrans", "shuffled": "syntrans_shuffled", "visual": "syntrans_visual"}
@@ -76,6 +79,15 @@ class SynTransMethod:
 
     def settings(self) -> dict[str, object]:
         return {"variant": self.variant, **asdict(self.parts)}
+
+    def check(self, base: Sequence[int], *, ways: int, shots: int) -> None:
+        """Find out before any training whether stages 3 and 4 fit base classes of these sizes.
+
+        Raises:
+            ValueError: too many folds, or too few images.
+        """
+        folds = make_folds(len(base), self.parts.folds, seed=0)
+        check_meta_training(base, folds, self.parts.meta, ways=ways, shots=shots)
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         fitted = self.fit(arena, validation)

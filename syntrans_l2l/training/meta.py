@@ -62,14 +62,9 @@ def meta_train(
         advance: called with the number of steps done.
 
     Raises:
-        ValueError: a fold has fewer classes than `ways`.
+        ValueError: as `check_meta_training`.
     """
-    smallest = min(len(fold) for fold in folds)
-    if smallest < ways:
-        raise ValueError(
-            f"{ways}-way meta-training needs {ways} base classes a fold, but {len(folds)} folds "
-            f"leave {smallest}; use fewer folds"
-        )
+    check_meta_training(labels.bincount().tolist(), folds, settings, ways=ways, shots=shots)
     generator = torch.Generator().manual_seed(seed)
     members = [torch.where(labels.cpu() == c)[0] for c in range(int(labels.max()) + 1)]
     trained = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
@@ -99,6 +94,40 @@ def meta_train(
         schedule.step()
         advance(1)
     classifier.eval().requires_grad_(False)
+
+
+def check_meta_training(
+    images: Sequence[int],
+    folds: Sequence[Sequence[int]],
+    settings: MetaTraining,
+    *,
+    ways: int,
+    shots: int,
+) -> None:
+    """Find out beforehand whether the episodes of stage 4 can be drawn.
+
+    Args:
+        images: of each base class.
+        folds: classes of each fold.
+        settings: the recipe.
+        ways: N.
+        shots: K.
+
+    Raises:
+        ValueError: a fold has fewer classes than `ways`, or a class too few images.
+    """
+    smallest = min(len(fold) for fold in folds)
+    if smallest < ways:
+        raise ValueError(
+            f"{ways}-way meta-training needs {ways} base classes a fold, but {len(folds)} folds "
+            f"leave {smallest}; use fewer folds (SynTransSettings.folds)"
+        )
+    needed, fewest = shots + settings.queries, min(images)
+    if fewest < needed:
+        raise ValueError(
+            f"meta-training needs {shots} + {settings.queries} images of a base class, but one has "
+            f"{fewest}; lower MetaTraining.queries"
+        )
 
 
 def draw_episodes(
