@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import REPOSITORY
-from growth import draw, grow
+from growth import draw, grow, slopes
 from performance import ROWS, table
 from streamed_memory import in_a_process, stream
 from throughput import Size, check_same, main, measure
@@ -16,7 +16,8 @@ from workload import clustered, protonet
 
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
 from syntrans_l2l.evaluation.sampler import stream_episodes
-from syntrans_l2l.reporting.readme import END, PERFORMANCE
+from syntrans_l2l.reporting.readme import END, GROWTH, PERFORMANCE, refreshed
+from syntrans_l2l.reporting.render import markdown
 
 TINY = Size(
     classes=6, images=30, width=128, semantic=8, rounds=2, ours=600, described=60, learn2learn=60,
@@ -107,3 +108,19 @@ def test_growth_has_a_point_for_every_value(tmp_path: Path) -> None:
     assert all(seconds > 0 for points in found.values() for p in points for seconds in p.values())
     draw(found, tmp_path / "growth.png", "here")
     assert (tmp_path / "growth.png").stat().st_size > 1000
+
+
+def test_the_slope_of_linear_growth_is_one() -> None:
+    points = [{"value": float(v), "linear": 3.0 * v, "square": 2.0 * v * v, "flat": 5.0}
+              for v in (1, 4, 16)]  # fmt: skip
+    result = {"seconds": {"width": points}, "machine": "M", "date": "today",
+              "versions": {"torch": "2"}}  # fmt: skip
+    grid = slopes(result)
+    assert grid.header == ["", "D"]
+    assert grid.rows == [["linear", "1.00"], ["square", "2.00"], ["flat", "0.00"]]
+
+
+def test_the_slopes_agree_with_the_committed_figures() -> None:
+    result = json.loads((RECORD.parent / "growth.json").read_text())
+    text = (REPOSITORY / "benchmarks" / "README.md").read_text()
+    assert refreshed(text, GROWTH, markdown([slopes(result)])) == text, "run benchmarks/growth.py"
