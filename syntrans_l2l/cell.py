@@ -79,6 +79,9 @@ class Cell:
             store: where finished records lie.
             config: the operative gin text.
             versions: of packages and code.
+
+        Raises:
+            ValueError: a logit is not finite.
         """
         record_id = self._id(reference, versions["code"])
         if (found := store.find(record_id)) is not None:
@@ -133,7 +136,7 @@ class Cell:
 
     def _id(self, reference: Reference | None, code: str) -> str:
         """What determines the record."""
-        compared = "" if reference is None else tensor_digest({"": reference.accuracies})
+        compared = "" if reference is None else tensor_digest({"accuracies": reference.accuracies})
         semantics = self.arena.semantics
         return digest(
             {

@@ -123,6 +123,7 @@ def test_fc100s_numbers_are_trusted_only_as_the_published_classes(tmp_path: Path
     dump(test, {"data": pixels, "labels": list(range(1, 21))})
     with pytest.raises(ValueError, match="does not hold the published classes of the test split"):
         Fc100().class_counts(tmp_path)
-    dump(test, {"data": pixels / 255, "labels": list(range(1, 21))})
-    with pytest.raises(ValueError, match=r"data must be uint8 \[n, 32, 32, 3\] with n labels"):
-        Fc100().class_counts(tmp_path)
+    for form in (pixels / 255, pixels[:0]):
+        dump(test, {"data": form, "labels": list(range(1, 1 + len(form)))})
+        with pytest.raises(ValueError, match=r"data must be uint8 \[n, 32, 32, 3\] with n labels"):
+            Fc100().class_counts(tmp_path)

@@ -99,6 +99,9 @@ def test_what_is_not_miniimagenet_is_refused(tmp_path: Path) -> None:
     dump(test, {**content, "class_dict": {**content["class_dict"], "n01981276": [0]}})
     with pytest.raises(ValueError, match=r"test\.pkl: class_dict does not give each image one"):
         MiniImagenet().class_counts(tmp_path)
+    dump(test, {**content, "class_dict": [0, 1]})
+    with pytest.raises(ValueError, match=r"test\.pkl: class_dict is no dictionary of classes"):
+        MiniImagenet().class_counts(tmp_path)
     test.write_bytes((tmp_path / "mini-imagenet-cache-validation.pkl").read_bytes())
     with pytest.raises(ValueError, match=r"test\.pkl does not hold the published classes"):
         MiniImagenet().class_counts(tmp_path)

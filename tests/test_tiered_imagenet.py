@@ -58,6 +58,9 @@ def test_what_is_not_tieredimagenet_is_refused(tmp_path: Path) -> None:
     dump(path, {"label_specific": content["label_specific"]})
     with pytest.raises(ValueError, match="lacks label_specific and label_specific_str"):
         TieredImagenet().class_counts(tmp_path)
+    dump(path, {**content, "label_specific": content["label_specific"] + 1})
+    with pytest.raises(ValueError, match="must be places in label_specific_str, 0 to 96"):
+        TieredImagenet().class_counts(tmp_path)
     dump(path, content)
     images = pickle.loads((folder / "val_images_png.pkl").read_bytes())
     dump(folder / "val_images_png.pkl", images[:-1])

@@ -61,6 +61,6 @@ def _read(path: Path) -> tuple[NDArray[np.uint8], Tensor]:
         raise ValueError(f"{path} lacks data and labels; fetch it anew")
     pixels, labels = content["data"], torch.tensor([int(label) for label in content["labels"]])
     form = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 4
-    if not form or pixels.shape[1:] != (32, 32, 3) or len(pixels) != len(labels):
+    if not form or pixels.shape[1:] != (32, 32, 3) or not 0 < len(pixels) == len(labels):
         raise ValueError(f"{path}: data must be uint8 [n, 32, 32, 3] with n labels; fetch it anew")
     return pixels, labels

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -78,11 +77,10 @@ def _read(path: Path) -> tuple[NDArray[np.uint8], Rows]:
     content = unpickle(path)
     if not isinstance(content, dict) or not {"image_data", "class_dict"} <= content.keys():
         raise ValueError(f"{path} lacks image_data and class_dict; fetch it anew")
-    pixels = np.asarray(content["image_data"])
-    rows = {
-        text(wnid): [int(row) for row in each]
-        for wnid, each in cast(Rows, content["class_dict"]).items()
-    }
+    pixels, by_class = np.asarray(content["image_data"]), content["class_dict"]
+    if not isinstance(by_class, dict):
+        raise ValueError(f"{path}: class_dict is no dictionary of classes; fetch it anew")
+    rows = {text(wnid): [int(row) for row in each] for wnid, each in by_class.items()}
     if sorted(row for each in rows.values() for row in each) != list(range(len(pixels))):
         raise ValueError(f"{path}: class_dict does not give each image one class; fetch it anew")
     return pixels, rows

@@ -112,6 +112,10 @@ def _labels(root: Path, split: str) -> Tensor:
             f"{': unknown are ' + ', '.join(unknown[:3]) if unknown else ''}; is it another "
             "split's file under this name?"
         )
+    if len(numbers) and not 0 <= int(numbers.min()) <= int(numbers.max()) < len(named):
+        raise ValueError(
+            f"{path}: {_NUMBERS} must be places in {_NAMES}, 0 to {len(named) - 1}; fetch it anew"
+        )
     return torch.tensor([wnids.index(cast(str, wnid)) for wnid in named])[numbers]
 
 
