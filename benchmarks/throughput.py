@@ -34,6 +34,7 @@ from syntrans_l2l.evaluation.sampler import stream_episodes
 from syntrans_l2l.evaluation.statistics import mean_ci95
 from syntrans_l2l.reporting.readme import PERFORMANCE, refreshed
 from syntrans_l2l.reporting.render import markdown, terminal
+from syntrans_l2l.training.meta import MetaTraining
 
 WAYS, SHOTS, QUERIES = 5, 1, 15
 
@@ -56,7 +57,7 @@ class Size:
     both_rounds: int = 5
     base_classes: int = 64
     fits: int = 3
-    iterations: int = 400  # of stage 4
+    iterations: int = MetaTraining.iterations
     streamed: int = 1_000_000
     copied: int = 2**26  # numbers of 4 bytes: far more than any cache holds
 
@@ -190,7 +191,7 @@ def seconds_of_a_fit(size: Size) -> float:
     """Stages 3 and 4 on the features of base classes."""
     base = clustered(size.base_classes, size.images, size.width)
     start = time.perf_counter()
-    fit(base, size.semantic, iterations=size.iterations)
+    fit(base, size.semantic, size.iterations)
     return time.perf_counter() - start
 
 

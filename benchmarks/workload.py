@@ -1,19 +1,24 @@
 """What is timed: drawn features, cosine ProtoNet, SynTrans as it is after fitting, and fitting."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import torch
 from torch.nn import functional as F
 
-from syntrans_l2l.datasets.base import Split
-from syntrans_l2l.methods.base import Predict
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.datasets.base import FewShotData, Split
+from syntrans_l2l.methods.base import Arena, Predict
 from syntrans_l2l.methods.one_product import OneProduct
 from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.methods.scoring import to_semantic
+from syntrans_l2l.methods.stages import Stages, SynTransSettings
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
-from syntrans_l2l.training.bridge import BridgeTraining, class_centres, fit_bridges, make_folds
-from syntrans_l2l.training.meta import MetaTraining, meta_train
+from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.training.meta import MetaTraining
 
 
 def clustered(classes: int, images: int, width: int) -> Split:
@@ -45,27 +50,25 @@ def syntrans(split: Split, semantic: int) -> Predict:
     return OneProduct(classifier, split.images, bridged, vectors, 0.4, 0.2).logits
 
 
-def fit(split: Split, semantic: int, folds: int = 4, iterations: int = 400) -> None:
-    """Stages 3 and 4 of SynTrans on base features, as gin/methods/syntrans.gin has them."""
-    features, labels, classes = split.images, split.labels, len(split.class_names)
-    parts = make_folds(classes, folds, seed=0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        vectors = F.normalize(torch.randn(classes, semantic), dim=-1)
-        bridges = fit_bridges(
-            features, labels, vectors, parts, BridgeTraining(), seed=0, stage="bridges"
-        )
-        reconstructor = SemanticWeightReconstructor(bridges, features.shape[1], semantic)
-    generator = VisualWeightGenerator(class_centres(features, labels, classes))
-    meta_train(
-        MultimodalClassifier(generator, reconstructor),
-        features,
-        labels,
-        vectors,
-        parts,
-        MetaTraining(iterations=iterations),
-        ways=min(5, classes // folds),
-        shots=1,
-        seed=0,
-        advance=lambda steps: None,
+def fit(split: Split, semantic: int, iterations: int) -> None:
+    """Stages 3 and 4 of SynTrans on base features [n, D], kept in no cache that lasts."""
+    generator = torch.Generator().manual_seed(0)
+    vectors = F.normalize(
+        torch.randn(len(split.class_names), semantic, generator=generator), dim=-1
     )
+    with TemporaryDirectory() as folder:
+        arena = Arena(
+            data=FewShotData("drawn", split, split, split, fingerprint="drawn"),
+            features={},
+            student="",
+            student_name="",
+            semantics=SemanticBank(split.class_names, vectors, "drawn"),
+            cache=Cache(Path(folder)),
+            device=torch.device("cpu"),
+            seed=0,
+        )
+        parts = SynTransSettings(meta=MetaTraining(iterations=iterations))
+        stages = Stages(
+            arena=arena, parts=parts, features=split.images, semantics=vectors, variant="drawn"
+        )
+        stages.meta_trained(ways=5, shots=1)

@@ -1,12 +1,9 @@
 """The command line from archive to table, on a miniature archive in the true layout."""
 
-import json
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import SMALL, command_line, fails_with, records, run, vectors_file
 from conftest import REPOSITORY, SPLITS, MakeArchive, write_archive
 
 from syntrans_l2l import SemanticTaskset, SynTrans, finished_algorithm
@@ -22,21 +20,6 @@ from syntrans_l2l.config import load_experiment
 from syntrans_l2l.networks.student import resnet12
 from syntrans_l2l.reporting.records import Record, read_accuracies, read_diagnostics
 
-SMALL = (
-    "resnet12.width = 4",
-    "BaseTraining.epochs = 3",
-    "BaseTraining.batch_size = 32",
-    "Experiment.episodes = 100",
-    "Experiment.validation_episodes = 60",
-    "SynTransSettings.folds = 2",
-    "BridgeTraining.hidden = 32",
-    "MetaTraining.iterations = 5",
-    "TaskTraining.iterations = 2",
-    "TaskTraining.hidden_size = 4",
-    "TaskTraining.episodes = 4",
-    "Maml.adaptation_steps = 1",
-    "TaskTraining.queries = 5",
-)
 METHODS = (
     "protonet_cosine",
     "protonet",
@@ -45,45 +28,6 @@ METHODS = (
     "syntrans_shuffled",
     "syntrans",
 )
-
-
-def command_line(
-    root: Path,
-    out: Path,
-    *bindings: str,
-    file: Path | str = "syntrans_cifarfs_cpu.gin",
-    command: str = "run",
-) -> tuple[list[str], dict[str, str]]:
-    arguments = [sys.executable, str(REPOSITORY / "benchmarks" / "run.py")]
-    arguments += [] if command == "run" else [command]
-    arguments += ["--gin", str(REPOSITORY / "gin" / file), "--out", str(out)]
-    for binding in bindings:
-        arguments += ["--set", binding]
-    environment = {**os.environ, "SYNTRANS_DATA": str(root)}
-    environment.pop("SYNTRANS_CACHE", None)
-    return arguments, environment
-
-
-def run(
-    root: Path,
-    out: Path,
-    *bindings: str,
-    file: Path | str = "syntrans_cifarfs_cpu.gin",
-    command: str = "run",
-) -> subprocess.CompletedProcess[str]:
-    arguments, environment = command_line(root, out, *bindings, file=file, command=command)
-    return subprocess.run(arguments, env=environment, capture_output=True, text=True)
-
-
-def vectors_file(folder: Path) -> str:
-    names = [name for part in SPLITS.values() for name in part]
-    vectors = np.random.default_rng(0).normal(size=(len(names), 16))
-    np.savez(folder / "vectors.npz", class_names=names, vectors=vectors)
-    return f"VECTORS = {str(folder / 'vectors.npz')!r}"
-
-
-def records(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -199,12 +143,6 @@ def test_the_algorithm_of_a_finished_row(
     for title, message in (("maml", "is Maml's, not SynTrans's"), ("none", "no row 'none'")):
         with pytest.raises(ValueError, match=message):
             finished_algorithm(experiment, title, shots=5, **place)
-
-
-def fails_with(message: str, result: subprocess.CompletedProcess[str]) -> None:
-    assert result.returncode == 2
-    assert message in result.stderr, result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
 
 
 def test_a_missing_archive(tmp_path: Path) -> None:

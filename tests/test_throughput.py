@@ -21,7 +21,7 @@ from syntrans_l2l.reporting.render import markdown
 
 TINY = Size(
     classes=6, images=30, width=128, semantic=8, rounds=2, ours=600, described=60, learn2learn=60,
-    fused=60, easyfsl=40, both=40, both_rounds=1, base_classes=8, fits=1,
+    fused=60, easyfsl=40, both=40, both_rounds=1, base_classes=20, fits=1,
     iterations=4, streamed=2000, copied=2**16,
 )  # fmt: skip
 RECORD = REPOSITORY / "benchmarks" / "records" / "throughput.json"
