@@ -22,8 +22,8 @@ from machine import machine
 from tqdm import tqdm
 from workload import clustered, protonet, syntrans
 
+from syntrans_l2l.episodes.sampler import stream_episodes
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
-from syntrans_l2l.evaluation.sampler import stream_episodes
 from syntrans_l2l.reporting.grid import Grid
 from syntrans_l2l.reporting.readme import GROWTH, refreshed
 from syntrans_l2l.reporting.render import markdown, terminal

@@ -50,7 +50,7 @@ def _mine(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> N
     from run import bar
 
     from syntrans_l2l.cache import Cache
-    from syntrans_l2l.config import load_mining
+    from syntrans_l2l.experiment.config import load_mining
     from syntrans_l2l.reporting.cards import summary
     from syntrans_l2l.reporting.records import make_writable
     from syntrans_l2l.semantics.bank_file import write_bank

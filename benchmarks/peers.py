@@ -10,7 +10,7 @@ from torch.utils.data import TensorDataset
 
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.datasets.base import Split
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.episodes.episodes import Episodes
 
 
 def learn2learn_loop(

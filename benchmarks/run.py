@@ -47,7 +47,7 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
     """Check, run, report."""
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.cache import Cache
-    from syntrans_l2l.config import load_experiment, load_workers, operative_config
+    from syntrans_l2l.experiment.config import load_experiment, load_workers, operative_config
     from syntrans_l2l.progress import silent
     from syntrans_l2l.reporting.collection import boards
     from syntrans_l2l.reporting.comparisons import compare
@@ -104,8 +104,8 @@ def _run(arguments: argparse.Namespace, data_root: Path, cache_root: Path) -> in
 
 def _check_data(arguments: argparse.Namespace, data_root: Path) -> int:
     """Say what there is; download first where that is asked for."""
-    from syntrans_l2l.config import load_dataset
     from syntrans_l2l.datasets.sources import SOURCES, download
+    from syntrans_l2l.experiment.config import load_dataset
 
     dataset = load_dataset(arguments.gin, arguments.set)
     try:
@@ -134,8 +134,8 @@ def _export_features(arguments: argparse.Namespace, data_root: Path, cache_root:
     import torch
 
     from syntrans_l2l.cache import Cache
-    from syntrans_l2l.config import load_experiment
     from syntrans_l2l.datasets.features import save_features
+    from syntrans_l2l.experiment.config import load_experiment
 
     experiment = load_experiment(arguments.gin, arguments.set)
     experiment.check(data_root)

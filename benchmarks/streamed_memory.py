@@ -13,8 +13,8 @@ from pathlib import Path
 
 from workload import clustered, protonet
 
+from syntrans_l2l.episodes.sampler import stream_episodes
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
-from syntrans_l2l.evaluation.sampler import stream_episodes
 
 
 def stream(

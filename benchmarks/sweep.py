@@ -91,7 +91,7 @@ def make_cells(arguments: argparse.Namespace, root: Path) -> list[Cell]:
     Raises:
         FileNotFoundError, ImportError, ValueError: what any of the experiments would fail of.
     """
-    from syntrans_l2l.config import load_experiment
+    from syntrans_l2l.experiment.config import load_experiment
 
     cells, names = [], set[str]()
     for gin in arguments.gin:
@@ -130,7 +130,7 @@ def run_cell(cell: Cell, place: Place, progress: Any = None) -> str:
     import torch
 
     from syntrans_l2l.cache import Cache
-    from syntrans_l2l.config import load_experiment, operative_config
+    from syntrans_l2l.experiment.config import load_experiment, operative_config
     from syntrans_l2l.progress import silent
     from syntrans_l2l.reporting.records import RecordStore
 

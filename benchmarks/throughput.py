@@ -28,9 +28,9 @@ from tqdm import tqdm
 from workload import clustered, fit, protonet, syntrans
 
 from syntrans_l2l.datasets.base import Split
-from syntrans_l2l.evaluation.episodes import sample_episodes
+from syntrans_l2l.episodes.episodes import sample_episodes
+from syntrans_l2l.episodes.sampler import stream_episodes
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
-from syntrans_l2l.evaluation.sampler import stream_episodes
 from syntrans_l2l.evaluation.statistics import mean_ci95
 from syntrans_l2l.reporting.readme import PERFORMANCE, refreshed
 from syntrans_l2l.reporting.render import markdown, terminal

@@ -33,10 +33,10 @@ from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.datasets.concepts import FACTS, Concept, attribute_space
 from syntrans_l2l.datasets.generated import Generated, class_concepts
 from syntrans_l2l.datasets.rendering import render
+from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.semantics.demo_describer import VAGUE
 from syntrans_l2l.semantics.descriptors import prompt
 from syntrans_l2l.semantics.text_encoder import prompts
-from syntrans_l2l.teacher import ClipTeacher
 from syntrans_l2l.training import checkpoint
 from syntrans_l2l.training.augment import random_crop, to_float
 from syntrans_l2l.training.precision import autocast, resolve

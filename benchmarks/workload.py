@@ -6,13 +6,13 @@ from tempfile import TemporaryDirectory
 import torch
 from torch.nn import functional as F
 
+from syntrans_l2l.algorithms.fitting import Stages, SynTransSettings
+from syntrans_l2l.algorithms.one_product import OneProduct
+from syntrans_l2l.algorithms.scoring import to_semantic
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData, Split
 from syntrans_l2l.methods.base import Arena, Predict
-from syntrans_l2l.methods.one_product import OneProduct
 from syntrans_l2l.methods.protonet import cosine_predict
-from syntrans_l2l.methods.scoring import to_semantic
-from syntrans_l2l.methods.stages import Stages, SynTransSettings
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor

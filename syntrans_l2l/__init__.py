@@ -7,16 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from syntrans_l2l.algorithm import SynTrans as SynTrans
+    from syntrans_l2l.algorithms.fitting import SynTransSettings as SynTransSettings
+    from syntrans_l2l.algorithms.syntrans import SynTrans as SynTrans
     from syntrans_l2l.datasets import FewShotData as FewShotData
     from syntrans_l2l.datasets import Split as Split
     from syntrans_l2l.datasets import benchmark as benchmark
     from syntrans_l2l.datasets.features import FeatureBenchmark as FeatureBenchmark
     from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark as ImageFolderBenchmark
-    from syntrans_l2l.finished import finished_algorithm as finished_algorithm
+    from syntrans_l2l.episodes.tasks import SemanticLabels as SemanticLabels
+    from syntrans_l2l.episodes.tasks import SemanticTaskset as SemanticTaskset
+    from syntrans_l2l.episodes.tasks import Task as Task
+    from syntrans_l2l.episodes.tasks import collate as collate
+    from syntrans_l2l.episodes.tasks import semantic_tasksets as semantic_tasksets
+    from syntrans_l2l.experiment.finished import finished_algorithm as finished_algorithm
     from syntrans_l2l.methods.maml import Maml as Maml
     from syntrans_l2l.methods.protonet import ProtoNet as ProtoNet
-    from syntrans_l2l.methods.stages import SynTransSettings as SynTransSettings
     from syntrans_l2l.methods.syntrans import SynTransMethod as SynTransMethod
     from syntrans_l2l.networks.classifier import untrained_classifier as untrained_classifier
     from syntrans_l2l.semantics.bank import SemanticBank as SemanticBank
@@ -26,11 +31,6 @@ if TYPE_CHECKING:
     from syntrans_l2l.semantics.text_encoder import SentenceEncoder as SentenceEncoder
     from syntrans_l2l.semantics.text_encoder import TextEncoder as TextEncoder
     from syntrans_l2l.semantics.text_encoder import VectorFile as VectorFile
-    from syntrans_l2l.tasks import SemanticLabels as SemanticLabels
-    from syntrans_l2l.tasks import SemanticTaskset as SemanticTaskset
-    from syntrans_l2l.tasks import Task as Task
-    from syntrans_l2l.tasks import collate as collate
-    from syntrans_l2l.tasks import semantic_tasksets as semantic_tasksets
 
 _HOMES = {
     "BankFile": "semantics.bank_file",
@@ -41,21 +41,21 @@ _HOMES = {
     "OpenClipText": "semantics.text_encoder",
     "ProtoNet": "methods.protonet",
     "SemanticBank": "semantics.bank",
-    "SemanticLabels": "tasks",
-    "SemanticTaskset": "tasks",
+    "SemanticLabels": "episodes.tasks",
+    "SemanticTaskset": "episodes.tasks",
     "SentenceEncoder": "semantics.text_encoder",
     "Split": "datasets",
     "SynMine": "semantics.synmine",
-    "SynTrans": "algorithm",
+    "SynTrans": "algorithms.syntrans",
     "SynTransMethod": "methods.syntrans",
-    "SynTransSettings": "methods.stages",
-    "Task": "tasks",
+    "SynTransSettings": "algorithms.fitting",
+    "Task": "episodes.tasks",
     "TextEncoder": "semantics.text_encoder",
     "VectorFile": "semantics.text_encoder",
     "benchmark": "datasets",
-    "collate": "tasks",
-    "finished_algorithm": "finished",
-    "semantic_tasksets": "tasks",
+    "collate": "episodes.tasks",
+    "finished_algorithm": "experiment.finished",
+    "semantic_tasksets": "episodes.tasks",
     "untrained_classifier": "networks.classifier",
 }
 

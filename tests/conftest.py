@@ -15,7 +15,7 @@ from torch.nn import functional as F
 import gin
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData, Split
-from syntrans_l2l.evaluation.episodes import Episodes, sample_episodes
+from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
 from syntrans_l2l.methods.base import Arena, Predict
 from syntrans_l2l.semantics.bank import SemanticBank

@@ -38,10 +38,10 @@ def test_networks_and_training_need_torch_alone() -> None:
 
 def test_without_learn2learn_the_error_is_the_recipe() -> None:
     block = blocked("learn2learn")
-    for module in ("syntrans_l2l.tasks", "syntrans_l2l.algorithm"):
+    for module in ("syntrans_l2l.episodes.tasks", "syntrans_l2l.algorithms.syntrans"):
         result = python(f"{block}import {module}")
         assert '--config-settings="--build-option=build_ext"' in result.stderr.splitlines()[-1]
-    assert python(block + "import syntrans_l2l, syntrans_l2l.experiment").returncode == 0
+    assert python(block + "import syntrans_l2l, syntrans_l2l.experiment.experiment").returncode == 0
 
 
 def test_importing_is_quiet_and_lazy() -> None:

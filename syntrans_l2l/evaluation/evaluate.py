@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.statistics import percent_right
 from syntrans_l2l.methods.base import Predict
 from syntrans_l2l.progress import Progress, silent

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.bank import SemanticBank
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.methods.task_training import TaskTraining, adapted_logits, cnn4, run_on_tasks
 

@@ -5,9 +5,9 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.episodes.gathering import batched_logits, gathered, products
 from syntrans_l2l.methods.base import Arena, Predict, Predictor
-from syntrans_l2l.methods.gathering import batched_logits, gathered, products
 
 
 class ProtoNet:

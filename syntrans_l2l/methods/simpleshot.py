@@ -3,9 +3,9 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.episodes.gathering import batched_logits
 from syntrans_l2l.methods.base import Arena, Predictor
-from syntrans_l2l.methods.gathering import batched_logits
 from syntrans_l2l.methods.protonet import euclidean_logits
 
 

@@ -7,14 +7,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.algorithms.class_vectors import base_mean, centred_vectors, required_bank
+from syntrans_l2l.algorithms.fitting import Stages, SynTransSettings
+from syntrans_l2l.algorithms.one_product import OneProduct
+from syntrans_l2l.algorithms.scoring import episode_scores, to_semantic
+from syntrans_l2l.algorithms.selection import select, selected
+from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.evaluation.diagnostics import alpha_curve, of_weights
 from syntrans_l2l.methods.base import Arena, Predictor
-from syntrans_l2l.methods.class_vectors import base_mean, centred_vectors, required_bank
-from syntrans_l2l.methods.diagnostics import alpha_curve, of_weights
-from syntrans_l2l.methods.one_product import OneProduct
-from syntrans_l2l.methods.scoring import episode_scores, to_semantic
-from syntrans_l2l.methods.selection import select, selected
-from syntrans_l2l.methods.stages import Stages, SynTransSettings
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Scores
 from syntrans_l2l.semantics.bank import SemanticBank

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import code_digest, digest
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.training import checkpoint
 
@@ -115,7 +115,7 @@ def _train(
     module: nn.Module,
     answer: Answer,
 ) -> None:
-    from syntrans_l2l.tasks import SemanticTaskset
+    from syntrans_l2l.episodes.tasks import SemanticTaskset
 
     taskset = SemanticTaskset(arena.data.train, ways, shots + training.queries)
     optimizer = torch.optim.Adam(module.parameters(), training.learning_rate)
@@ -127,7 +127,7 @@ def _train(
         "settings": {**method.settings(), "training": recipe},
         "ways": ways,
         "shots": shots,
-        "code": code_digest(__name__, type(method).__module__, "syntrans_l2l.tasks"),
+        "code": code_digest(__name__, type(method).__module__, "syntrans_l2l.episodes.tasks"),
     }
     path = arena.cache.root / "task_training" / f"{digest(key)}.pt"
     done = 0

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.datasets.base import FewShotData, Split
-from syntrans_l2l.evaluation.episodes import Episodes
+from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.cleaning import clean
 from syntrans_l2l.semantics.descriptors import Descriptor

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from syntrans_l2l.array_file import read_arrays
+from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.names import readable
 from syntrans_l2l.semantics.text_tower import SentenceTower
-from syntrans_l2l.teacher import ClipTeacher
 
 PROMPT = "a photo of a {}"
 

@@ -1,0 +1,91 @@
+"""Picking alpha, b and other settings on validation episodes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95
+from syntrans_l2l.networks.fusion import Scores
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What validation chose: the candidate's place, alpha, and b."""
+
+    candidate: int
+    alpha: float
+    naming: float
+
+
+def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes) -> V:
+    """The best mean accuracy among the values whose gain is no accident of the classes.
+
+    The first value is the yardstick. Thousands of episodes over a few classes make any
+    difference look certain, so gains are tested over classes: a value counts where the 95% CI
+    of the classes' gains lies above 0. Where none does, the first value is taken.
+
+    Args:
+        grid: the values, the plainest first.
+        logits: of the validation episodes, [E, N * Q, N], with a value.
+        episodes: the validation episodes.
+    """
+    best, plain = grid[0], logits(grid[0])
+    labels = episodes.query_labels().to(plain.device)
+    best_accuracy = episode_accuracies(plain, labels).mean()
+    plain_by_class = class_accuracies(plain, episodes)
+    for value in grid[1:]:
+        tried = logits(value)
+        accuracy = episode_accuracies(tried, labels).mean()
+        if accuracy > best_accuracy:
+            gain = mean_ci95(class_accuracies(tried, episodes) - plain_by_class)
+            if gain.mean > gain.ci95:
+                best, best_accuracy = value, accuracy
+    return best
+
+
+def select(
+    candidates: Sequence[Scores],
+    episodes: Episodes,
+    alphas: Sequence[float],
+    namings: Sequence[float],
+) -> Choice:
+    """`choose` for SynTrans; the first candidate at alpha = 1 and b = 0 is the yardstick.
+
+    Args:
+        candidates: the validation scores of each classifier; the first is the plain one.
+        episodes: the validation episodes behind the scores.
+        alphas: the grid of alpha.
+        namings: the grid of b.
+    """
+    grid = [Choice(0, 1.0, 0.0)]
+    grid += [
+        Choice(place, alpha, naming)
+        for place in range(len(candidates))
+        for alpha in alphas
+        for naming in namings
+    ]
+    return choose(grid, lambda c: candidates[c.candidate].logits(c.alpha, c.naming), episodes)
+
+
+def selected(
+    values: dict[str, object], grid: dict[str, object], episodes: Episodes
+) -> dict[str, object]:
+    """What the record says of a choice."""
+    return {"values": values, "split": "validation", "episodes": len(episodes), "grid": grid}
+
+
+def class_accuracies(logits: Tensor, episodes: Episodes) -> Tensor:
+    """Percent of queries right per class over all episodes: [E, N * Q, N] -> [C]."""
+    labels = episodes.query_labels().to(logits.device)
+    right = (logits.argmax(-1) == labels).double().unflatten(1, (episodes.ways, -1)).mean(-1)
+    classes = episodes.class_ids.flatten().to(logits.device)  # [E * N]
+    sums = torch.zeros(int(classes.max()) + 1, dtype=torch.float64, device=logits.device)
+    drawn = torch.bincount(classes)
+    sums = sums.index_add(0, classes, right.flatten())
+    return 100.0 * sums[drawn > 0] / drawn[drawn > 0]

@@ -1,0 +1,58 @@
+"""Features of episodes gathered by index, in batches that stay in the processor's cache."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from syntrans_l2l.episodes.episodes import Episodes
+
+_BATCH = 8_000_000  # bytes gathered together; a quarter of a server's last cache
+
+
+def cache_sized(episodes: Episodes, width: int) -> Iterator[Episodes]:
+    """Batches of episodes, in order, whose features of `width` numbers stay in the cache."""
+    images = episodes.ways * (episodes.shots + episodes.queries)
+    return episodes.batches(max(1, _BATCH // (4 * width * images)))
+
+
+def gathered(features: Tensor, images: Tensor) -> Tensor:
+    """Rows of features [n, D] for images [...]: [..., D]; half the time of plain indexing."""
+    rows = features.index_select(0, images.flatten().to(features.device))
+    return rows.view(*images.shape, features.shape[1])
+
+
+@torch.no_grad()
+def batched_logits(
+    logits: Callable[[Tensor, Tensor], Tensor], features: Tensor, episodes: Episodes
+) -> Tensor:
+    """Logits [E, N * Q, N] from features of support [e, N, K, D] and query [e, N * Q, D].
+
+    Args:
+        logits: of one batch.
+        features: of the split, [n, D].
+        episodes: E of them.
+    """
+    return torch.cat(
+        [
+            logits(gathered(features, batch.support), gathered(features, batch.query).flatten(1, 2))
+            for batch in cache_sized(episodes, features.shape[1])
+        ]
+    )
+
+
+@torch.no_grad()
+def products(rows: Tensor, weights: Callable[[Episodes], Tensor], episodes: Episodes) -> Tensor:
+    """Inner products [E, N * Q, N] of the queries' rows with the weights of the classes.
+
+    Args:
+        rows: of every image, [n, D].
+        weights: of one batch, [e, N, D].
+        episodes: E of them.
+    """
+    return torch.cat(
+        [
+            gathered(rows, batch.query).flatten(1, 2) @ weights(batch).mT
+            for batch in cache_sized(episodes, rows.shape[1])
+        ]
+    )

@@ -1,0 +1,153 @@
+"""One cell of a table: a row at one number of shots, found or computed."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from datetime import datetime, timezone
+from typing import Literal, NamedTuple
+
+from torch import Tensor
+
+from syntrans_l2l.cache import digest, tensor_digest
+from syntrans_l2l.episodes.episodes import Episodes, cached_episodes
+from syntrans_l2l.evaluation.diagnostics import of_answers
+from syntrans_l2l.evaluation.evaluate import answers
+from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
+from syntrans_l2l.experiment.row import Row
+from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.reporting.records import Record, RecordStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeSize:
+    """N, K, Q per class, and how many episodes there are for test and for validation."""
+
+    ways: int
+    shots: int
+    queries: int
+    episodes: int
+    validation_episodes: int
+
+
+class Reference(NamedTuple):
+    """The row that differences are taken against, and its accuracies in percent, [E]."""
+
+    title: str
+    accuracies: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A row at one number of shots.
+
+    Args:
+        row: the method with its encoder and its text.
+        arena: what the method works with.
+        size: of the episodes.
+    """
+
+    row: Row
+    arena: Arena
+    size: EpisodeSize
+
+    def draw(self, split: Literal["validation", "test"]) -> Episodes:
+        """The episodes of a split, the same for every row."""
+        return cached_episodes(
+            self.arena.cache,
+            getattr(self.arena.data, split),
+            split,
+            self.arena.data.fingerprint,
+            ways=self.size.ways,
+            shots=self.size.shots,
+            queries=self.size.queries,
+            count=self.size.episodes if split == "test" else self.size.validation_episodes,
+            seed=self.arena.seed,
+            progress=self.arena.progress,
+        )
+
+    def record(
+        self,
+        reference: Reference | None,
+        store: RecordStore,
+        config: str,
+        versions: Mapping[str, str],
+    ) -> Record:
+        """Found in the store, or computed and written there.
+
+        Args:
+            reference: what the paired difference is taken against.
+            store: where finished records lie.
+            config: the operative gin text.
+            versions: of packages and code.
+
+        Raises:
+            ValueError: a logit is not finite.
+        """
+        record_id = self._id(reference, versions["code"])
+        if (found := store.find(record_id)) is not None:
+            return found
+        row, method, arena, semantics = self.row, self.row.method, self.arena, self.arena.semantics
+        start = time.perf_counter()
+        predictor = method.prepare(arena, self.draw("validation"))
+        test = self.draw("test").first(method.episodes or self.size.episodes)
+        stage = f"{row.title}, {self.size.shots}-shot"
+        said = answers(predictor.predict, test, progress=arena.progress, stage=stage)
+        seconds = time.perf_counter() - start
+        accuracies = percent_right(said, test.query_labels())
+        mean = mean_ci95(accuracies)
+        delta = None
+        if reference is not None and row.title != reference.title:
+            delta = paired_ci95(accuracies, reference.accuracies[: len(accuracies)])
+        names = arena.data.test.class_names
+        tensors = of_answers(said, test, len(names)) | predictor.diagnose(test)
+        queries = self.size.ways * self.size.queries
+        record = Record(
+            id=record_id,
+            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            dataset=arena.data.name,
+            method=row.title,
+            student=arena.student_name,
+            semantics=semantics.source if semantics else "none",
+            ways=self.size.ways,
+            shots=self.size.shots,
+            queries=self.size.queries,
+            episodes=len(accuracies),
+            seed=arena.seed,
+            accuracy=mean.mean,
+            ci95=mean.ci95,
+            episode_accuracies=store.save_accuracies(record_id, accuracies, queries),
+            diagnostics=store.save_diagnostics(record_id, tensors, names),
+            delta_vs=reference.title if reference and delta else None,
+            delta=delta.mean if delta else None,
+            delta_ci95=delta.ci95 if delta else None,
+            uses_text=method.uses_text,
+            uses_teacher_images=row.uses_teacher_images,
+            is_transductive=method.is_transductive,
+            selected=predictor.selected,
+            budget=predictor.budget,
+            config=config,
+            versions=dict(versions),
+            seconds=seconds,
+            descriptor_hash=semantics.digest if semantics else None,
+            data_fingerprint=arena.data.fingerprint,
+        )
+        store.append(record)
+        return record
+
+    def _id(self, reference: Reference | None, code: str) -> str:
+        """What determines the record."""
+        compared = "" if reference is None else tensor_digest({"accuracies": reference.accuracies})
+        semantics = self.arena.semantics
+        return digest(
+            {
+                "data": self.arena.data.fingerprint,
+                "method": self.row.title,
+                "settings": self.row.method.settings(),
+                "student": self.arena.student,
+                "semantics": semantics.digest if semantics else "",
+                "size": astuple(self.size),
+                "reference": compared,
+                "seed": self.arena.seed,
+                "code": code,
+            }
+        )

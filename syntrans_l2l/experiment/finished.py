@@ -1,0 +1,53 @@
+"""From a finished experiment to the algorithm behind one of its rows."""
+
+from pathlib import Path
+
+import torch
+
+from syntrans_l2l.algorithms.syntrans import SynTrans
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.experiment.experiment import Experiment
+from syntrans_l2l.methods.syntrans import SynTransMethod
+from syntrans_l2l.progress import Progress, silent
+
+
+def finished_algorithm(
+    experiment: Experiment,
+    title: str = "syntrans",
+    *,
+    shots: int,
+    root: Path,
+    cache: Cache,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+) -> SynTrans:
+    """The SynTrans of a row, its student inside, for tasks of the test classes' images.
+
+    Stages that the experiment has finished come from its cache; the others run now.
+
+    Args:
+        experiment: what a gin file describes (`syntrans_l2l.experiment.config.load_experiment`).
+        title: the row.
+        shots: the K whose alpha and b are wanted.
+        root: where the data lies.
+        cache: where finished stages lie.
+        device: where to run; the CPU for None.
+        progress: draws bars.
+
+    Raises:
+        ValueError: no such row, or one of another method.
+    """
+    rows = {row.title: row for row in experiment.rows}
+    if title not in rows:
+        raise ValueError(f"no row {title!r}; rows: {', '.join(rows)}")
+    method, encoder = rows[title].method, rows[title].encoder
+    if not isinstance(method, SynTransMethod):
+        raise ValueError(f"the row {title!r} is {type(method).__name__}'s, not SynTrans's")
+    preparation = experiment.prepare(
+        root=root, cache=cache, device=device or torch.device("cpu"), progress=progress
+    )
+    arena = experiment.arena(rows[title], preparation)
+    validation = experiment.cell(rows[title], arena, shots).draw("validation")
+    fitted = method.fit(arena, validation)
+    vectors = fitted.bank.select(arena.data.test.class_names) if fitted.bank else None
+    return SynTrans.from_fitted(fitted, vectors, preparation.student(encoder))

@@ -1,0 +1,293 @@
+"""SynTrans as a learn2learn algorithm."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import SEMANTIC, VISUAL, accuracies_of, episodes_of
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from syntrans_l2l import SynTrans, untrained_classifier
+from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.algorithms.fitting import SynTransSettings
+from syntrans_l2l.evaluation.statistics import episode_accuracies
+from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.methods.syntrans import SynTransMethod, Variant
+from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.training.bridge import BridgeTraining
+from syntrans_l2l.training.meta import MetaTraining
+
+l2l = learn2learn()
+PARTS = SynTransSettings(
+    folds=2,
+    bridge=BridgeTraining(hidden=64, epochs=30, batch_size=64),
+    meta=MetaTraining(iterations=20, batch_size=2, queries=3),
+)
+INPUT, CLASSES = 7, 8
+
+
+def untrained(features: nn.Module | None = None, b: float = 0.1) -> SynTrans:
+    torch.manual_seed(0)
+    vectors = torch.randn(CLASSES, SEMANTIC)
+    encoder = nn.Linear(INPUT, VISUAL) if features is None else features
+    return SynTrans(encoder, untrained_classifier(VISUAL, SEMANTIC, 16), vectors, b=b)
+
+
+def task(seed: int = 1) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Support, labels, class ids and query of a 3-way task with 2, 3 and 2 shots."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.tensor([1, 0, 1, 2, 1, 0, 2])
+    class_ids = torch.randperm(CLASSES, generator=generator)[:3]
+    inputs = torch.randn(12, INPUT, generator=generator)
+    return inputs[:7], labels, class_ids, inputs[7:]
+
+
+@pytest.mark.parametrize("variant", ["full", "shuffled", "visual"])
+@pytest.mark.parametrize("shots", [1, 4])
+def test_its_accuracies_are_those_of_the_table(
+    arena: Arena, variant: Variant, shots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = SynTransMethod(variant, PARTS)
+    validation, test = (episodes_of(arena.data, s, 100, shots) for s in ("validation", "test"))
+    fitted = method.fit(arena, validation)
+    if variant == "shuffled":  # where validation would take the visual classifier alone
+        fitted = replace(fitted, alpha=0.4, b=0.2)
+        monkeypatch.setattr(SynTransMethod, "fit", lambda *_: fitted)
+    vectors = fitted.bank.select(arena.data.test.class_names) if fitted.bank else None
+    algorithm = SynTrans.from_fitted(fitted, vectors)
+    assert variant == "visual" or (fitted.alpha < 1 and fitted.b > 0)
+    features, labels = arena.features["test"], test.query_labels()
+    accuracies = []
+    for support, query, ids in zip(test.support, test.query, test.class_ids, strict=True):
+        learner = algorithm.clone()
+        targets = torch.arange(5).repeat_interleave(shots)
+        learner.adapt(features[support.flatten()], targets, ids)
+        logits = learner(features[query.flatten()])
+        accuracies.append(episode_accuracies(logits[None], labels))
+    expected = accuracies_of(method.prepare(arena, validation).predict, test)
+    assert torch.equal(torch.cat(accuracies), expected)
+
+
+def test_the_plain_visual_classifier_is_learn2learns() -> None:
+    generator = VisualWeightGenerator(torch.zeros(0, INPUT), attention=False)
+    classifier = MultimodalClassifier(generator, None)
+    ours = SynTrans(nn.Identity(), classifier, alpha=1.0)
+    support, labels, _, query = task()
+    theirs = l2l.nn.PrototypicalClassifier(distance="cosine")
+    theirs.fit_(F.normalize(support, dim=-1), labels)
+    weights = ours.fit_(support, labels)
+    torch.testing.assert_close(weights, F.normalize(theirs.prototypes, dim=-1))
+    torch.testing.assert_close(ours(query), 16 * theirs(query))
+
+
+def test_a_clone_is_a_syntrans_of_its_own() -> None:
+    features = nn.Sequential(nn.Linear(INPUT, VISUAL), nn.BatchNorm1d(VISUAL))
+    algorithm = untrained(features).train()
+    before = {name: tensor.clone() for name, tensor in algorithm.state_dict().items()}
+    one, other = algorithm.clone(), algorithm.clone()
+    assert type(one) is SynTrans and isinstance(one, l2l.algorithms.base_learner.BaseLearner)
+    support, labels, class_ids, query = task()
+    one.adapt(support, labels, class_ids)
+    other.adapt(support.flip(0), labels, class_ids.flip(0))
+    assert not torch.allclose(one(query), other(query))
+    with pytest.raises(RuntimeError, match="call adapt"):
+        algorithm(query)
+    for name, tensor in algorithm.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+    assert not torch.equal(one.module[1].running_mean, before["module.1.running_mean"])
+
+
+def test_gradients_reach_everything_through_a_clone() -> None:
+    algorithm = untrained()
+    support, labels, class_ids, query = task()
+    support.requires_grad_()
+    learner = algorithm.clone()
+    learner.adapt(support, labels, class_ids)
+    F.cross_entropy(learner(query), torch.tensor([0, 1, 2, 0, 1])).backward()
+    assert support.grad is not None and bool(support.grad.abs().sum() > 0)
+    for name, parameter in algorithm.named_parameters():
+        # the correction's first layer has a zero layer after it until that has moved
+        if "residual.layers.0" not in name:
+            assert parameter.grad is not None and bool(parameter.grad.abs().sum() > 0), name
+
+
+def test_training_it_on_tasks_lowers_the_loss() -> None:
+    algorithm = untrained()
+    optimizer = torch.optim.Adam(algorithm.parameters(), 1e-2)
+    support, labels, class_ids, query = task()
+    losses = []
+    for _ in range(30):
+        algorithm.adapt(support, labels, class_ids)
+        loss = F.cross_entropy(algorithm(query), torch.tensor([0, 1, 2, 0, 1]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]
+
+
+def test_the_order_of_labels_and_samples_does_not_matter() -> None:
+    algorithm = untrained()
+    support, labels, class_ids, query = task()
+    algorithm.adapt(support, labels, class_ids)
+    before = algorithm(query)
+    order, renamed = torch.randperm(7), torch.tensor([2, 0, 1])  # label l becomes renamed[l]
+    algorithm.adapt(support[order], renamed[labels][order], class_ids[renamed.argsort()])
+    torch.testing.assert_close(algorithm(query)[:, renamed], before)
+
+
+def test_forward_is_the_cosine_to_what_fit_returns() -> None:
+    algorithm = untrained(b=0.0)
+    support, labels, class_ids, query = task()
+    weights = algorithm.fit_(support, labels, class_ids)
+    cosines = F.normalize(algorithm.module(query), dim=-1) @ weights.T
+    torch.testing.assert_close(algorithm(query), 16 * cosines)
+
+
+def test_in_meta_training_base_classes_are_left_out(arena: Arena) -> None:
+    fitted = SynTransMethod("full", PARTS).fit(arena, episodes_of(arena.data, "validation", 50))
+    assert arena.semantics is not None
+    vectors = arena.semantics.select(arena.data.train.class_names)
+    support, ids = arena.features["train"][:3], torch.tensor([3, 5, 9])
+
+    def weights(memory: int | None, bridge: int | None, base: bool) -> Tensor:
+        algorithm = SynTrans.from_fitted(fitted, vectors)
+        algorithm.classifier.generator.phi_att.data += 1.0
+        if memory is not None:
+            algorithm.classifier.generator.memory[memory] += 1.0
+        if bridge is not None:
+            for parameter in algorithm.classifier.bridges[bridge].parameters():
+                parameter.data += 0.1
+        return algorithm.fit_(support, torch.arange(3), ids, base=base)
+
+    before = weights(None, None, base=True)
+    assert torch.equal(weights(5, None, base=True), before)
+    assert not torch.equal(weights(4, None, base=True), before)
+    assert not torch.equal(weights(5, None, base=False), weights(None, None, base=False))
+    for bridge in (0, 1):
+        changed = (weights(None, bridge, base=True) != before).any(1)
+        assert changed.tolist() == (fitted.left_out[ids] == bridge).tolist()
+
+
+def test_saved_and_read_it_is_the_same(
+    arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = SynTransMethod("full", PARTS).fit(arena, episodes_of(arena.data, "validation", 50))
+    assert arena.semantics is not None
+    vectors = arena.semantics.select(arena.data.test.class_names)
+    algorithm = SynTrans.from_fitted(fitted, vectors, nn.Linear(VISUAL, VISUAL))
+    algorithm.save_pretrained(tmp_path / "model")
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "config.json",
+        "model.safetensors",
+    ]
+    asked = []
+
+    def snapshot_download(name: str, **_: object) -> str:
+        asked.append(name)
+        return str(tmp_path / "model")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    z = arena.features["test"]
+    arguments = z[:6], torch.tensor([0, 0, 1, 1, 2, 2]), [4, 1, 0]
+    algorithm.adapt(*arguments)
+    for place in (tmp_path / "model", "somebody/syntrans"):
+        read = SynTrans.from_pretrained(place, nn.Linear(VISUAL, VISUAL))
+        read.adapt(*arguments)
+        assert torch.equal(read(z), algorithm(z))
+        assert read.alpha == algorithm.alpha and read.b == algorithm.b
+        assert torch.equal(read.left_out, fitted.left_out)
+    assert asked == ["somebody/syntrans"]
+    read.set_classes_(vectors.flip(0)).adapt(z[:6], arguments[1], [1, 4, 5])
+    assert torch.equal(read(z), algorithm(z))
+
+
+def test_what_cannot_be_read_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untrained().save_pretrained(tmp_path / "model")
+    for features in (None, nn.Linear(INPUT + 1, VISUAL)):
+        with pytest.raises(ValueError, match="pass features= a module like") as caught:
+            SynTrans.from_pretrained(tmp_path / "model", features)
+        assert "\n" not in str(caught.value)
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "model" / "config.json").write_text(json.dumps({**config, "format": "bert"}))
+    with pytest.raises(ValueError, match="is no SynTrans"):
+        SynTrans.from_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"model is damaged .*save it again"):
+        SynTrans.from_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "config.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"lacks config\.json"):
+        SynTrans.from_pretrained(tmp_path / "model")
+
+    def refuse(name: str, **_: object) -> str:
+        raise OSError("no\nnetwork")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    with pytest.raises(FileNotFoundError, match=r"no model some/thing on the hub \(no network\)$"):
+        SynTrans.from_pretrained("some/thing")
+
+
+def test_an_encoder_may_have_attributes_of_the_same_names() -> None:
+    features = nn.Linear(INPUT, VISUAL)
+    for name in ("mean", "semantics", "left_out"):
+        features.register_buffer(name, torch.zeros(2))
+    algorithm = untrained(features)
+    assert len(algorithm.mean) == SEMANTIC and algorithm.in_features == INPUT
+    support, labels, class_ids, query = task()
+    algorithm.adapt(support, labels, class_ids)
+    assert algorithm(query).shape == (5, 3)
+
+
+def change(**changes: Any) -> dict[str, Any]:
+    support, labels, class_ids, _ = task()
+    return {"support": support, "labels": labels, "class_ids": class_ids, **changes}
+
+
+LABELS = task()[1]
+BAD = [
+    (change(labels=LABELS + 1), "labels must lie in 0 to 2.*SemanticLabels"),
+    (change(labels=LABELS - 1), "labels must lie in 0 to 2"),
+    (change(labels=LABELS.float()), r"float32.*use labels\.long\(\)"),
+    (change(labels=LABELS[:, None]), "one list of integers"),
+    (change(labels=LABELS[:-1]), "7 support inputs need as many labels, got 6"),
+    (change(labels=LABELS.clamp_max(1)), "no support for labels .2.*KShots"),
+    (change(labels=LABELS * 0, class_ids=[2]), "one class.*NWays"),
+    (change(class_ids=None), "class_ids are missing: append SemanticLabels.*task_collate"),
+    (change(class_ids=[0, 1, CLASSES]), "class_ids must lie in 0 to 7.*set_classes_"),
+    (change(class_ids=[-1, 1, 2]), "class_ids must lie in 0 to 7"),
+    (change(class_ids=[1, 1, 2]), "must differ"),
+    (change(class_ids=torch.tensor([0.0, 1.0, 2.0])), r"use class_ids\.long\(\)"),
+    (change(base=True), "class_ids must lie in"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message for _, message in BAD])
+def test_bad_tasks(arguments: dict[str, Any], message: str) -> None:
+    algorithm = untrained()
+    with pytest.raises(ValueError, match=message) as caught:
+        algorithm.adapt(**arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_called_as_maml() -> None:
+    with pytest.raises(TypeError, match=r"call adapt\(support, labels, class_ids\)"):
+        untrained().adapt(torch.tensor(0.3, requires_grad=True))
+
+
+def test_features_and_vectors_of_another_width() -> None:
+    support, labels, class_ids, _ = task()
+    algorithm = untrained(nn.Linear(INPUT, VISUAL - 1))
+    with pytest.raises(ValueError, match=r"Linear gives \[7, 23\].*take \[n, 24\]; pass features="):
+        algorithm.adapt(support, labels, class_ids)
+    with pytest.raises(ValueError, match=r"class vectors \[C, 4\], got \[8, 5\]"):
+        algorithm.set_classes_(torch.randn(8, 5))
+    bare = SynTrans(nn.Linear(INPUT, VISUAL), untrained_classifier(VISUAL, SEMANTIC, 16))
+    with pytest.raises(ValueError, match="no class vectors: give semantics="):
+        bare.adapt(support, labels, class_ids)

@@ -1,0 +1,205 @@
+"""The identities of the method: they hold whatever was learned."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from syntrans_l2l.algorithms.one_product import OneProduct
+from syntrans_l2l.algorithms.scoring import episode_scores, to_semantic, visual_cosines
+from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.networks.bridge import Bridge
+from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.fusion import fuse, score
+from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
+from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+
+D, M, B = 12, 8, 10
+
+
+def make_classifier(
+    *, learned: bool, attention: bool = True, visual_input: bool = True
+) -> tuple[MultimodalClassifier, list[Bridge]]:
+    torch.manual_seed(0)
+    bridges = [Bridge(D, M, 16, condition_on_visual=visual_input).eval() for _ in range(3)]
+    generator = VisualWeightGenerator(F.normalize(torch.randn(B, D), dim=-1), attention)
+    reconstructor = SemanticWeightReconstructor(bridges, D, M, 16, residual=learned)
+    classifier = MultimodalClassifier(generator, reconstructor)
+    if learned:
+        for parameter in classifier.parameters():
+            parameter.data += 0.3 * torch.randn_like(parameter)
+    return classifier.eval(), bridges
+
+
+@pytest.fixture
+def features() -> Tensor:
+    return F.normalize(torch.randn(60, D, generator=torch.Generator().manual_seed(1)), dim=-1)
+
+
+@pytest.fixture
+def semantics() -> Tensor:
+    return F.normalize(torch.randn(6, M, generator=torch.Generator().manual_seed(2)), dim=-1)
+
+
+def draw(shots: int = 3, queries: int = 4, count: int = 8) -> Episodes:
+    """Episodes over 6 classes of 10 images each."""
+    generator = torch.Generator().manual_seed(3)
+    class_ids = torch.rand(count, 6, generator=generator).argsort(1)[:, :5]
+    images = torch.rand(count, 5, 10, generator=generator).argsort(2) + 10 * class_ids[..., None]
+    return Episodes(class_ids, images[..., :shots], images[..., shots : shots + queries])
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_alpha_one_is_cosine_protonet_bit_for_bit(
+    features: Tensor, semantics: Tensor, attention: bool
+) -> None:
+    classifier, bridges = make_classifier(learned=False, attention=attention)
+    episodes = draw()
+    scores = episode_scores(
+        classifier, features, to_semantic(bridges, features), semantics, episodes
+    )
+    prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
+    expected = features[episodes.query].flatten(1, 2) @ prototypes.mT
+    assert torch.equal(scores.logits(1.0, 0.0), expected)
+    assert not torch.allclose(scores.logits(0.5, 0.0), expected)
+
+
+def test_alpha_zero_without_the_visual_input_is_zero_shot(
+    features: Tensor, semantics: Tensor
+) -> None:
+    episodes = draw()
+    moved = Episodes(episodes.class_ids, episodes.support.flip(0), episodes.query)
+    for visual_input in (False, True):
+        classifier, bridges = make_classifier(learned=False, visual_input=visual_input)
+        bridged = to_semantic(bridges, features)
+        same, other = (
+            episode_scores(classifier, features, bridged, semantics, each).logits(0.0, 0.3)
+            for each in (episodes, moved)
+        )
+        assert torch.equal(same, other) == (not visual_input)
+
+
+def test_the_order_of_classes_does_not_matter(features: Tensor, semantics: Tensor) -> None:
+    classifier, bridges = make_classifier(learned=True)
+    bridged = to_semantic(bridges, features)
+    episodes, order = draw(), torch.tensor([3, 0, 4, 1, 2])
+    permuted = Episodes(
+        episodes.class_ids[:, order], episodes.support[:, order], episodes.query[:, order]
+    )
+    logits, other = (
+        episode_scores(classifier, features, bridged, semantics, each)
+        .logits(0.4, 0.2)
+        .unflatten(1, (5, -1))
+        for each in (episodes, permuted)
+    )
+    torch.testing.assert_close(logits[:, order][..., order], other)
+
+
+def test_the_order_of_shots_does_not_matter(features: Tensor, semantics: Tensor) -> None:
+    classifier, bridges = make_classifier(learned=True)
+    bridged = to_semantic(bridges, features)
+    episodes = draw()
+    permuted = Episodes(episodes.class_ids, episodes.support[:, :, [2, 0, 1]], episodes.query)
+    logits, other = (
+        episode_scores(classifier, features, bridged, semantics, each).logits(0.4, 0.2)
+        for each in (episodes, permuted)
+    )
+    torch.testing.assert_close(logits, other)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.9, 1.0])
+def test_scores_equal_the_cosine_to_the_fused_weight(features: Tensor, alpha: float) -> None:
+    torch.manual_seed(4)
+    visual, semantic = torch.randn(2, 7, 5, D)
+    query = features[:20].expand(7, -1, -1)
+    named = torch.randn(7, 20, 5)
+    weight = F.normalize(fuse(visual, semantic, alpha), dim=-1)
+    expected = torch.einsum("eqd,end->eqn", query, weight) + 0.3 * named
+    actual = score(query, visual, semantic, named).logits(alpha, 0.3)
+    torch.testing.assert_close(actual, expected)
+
+
+@pytest.mark.parametrize("shots", [1, 3])
+@pytest.mark.parametrize(("alpha", "b"), [(0.0, 0.0), (0.3, 0.4), (1.0, 0.2), (1.0, 0.0)])
+def test_one_product_gives_the_same_logits_as_the_scores(
+    features: Tensor, semantics: Tensor, shots: int, alpha: float, b: float
+) -> None:
+    classifier, bridges = make_classifier(learned=True)
+    given = features, to_semantic(bridges, features), semantics
+    classify = OneProduct(classifier, *given, alpha, b)
+    episodes = draw(shots, count=50)
+    expected = episode_scores(classifier, *given, episodes).logits(alpha, b)
+    for _ in range(2):  # the second time from kept weights
+        torch.testing.assert_close(classify.logits(episodes), expected)
+
+
+@pytest.mark.parametrize("shots", [1, 3])
+def test_one_product_at_alpha_one_is_cosine_protonet_bit_for_bit(
+    features: Tensor, semantics: Tensor, shots: int
+) -> None:
+    classifier, bridges = make_classifier(learned=False)
+    bridged, episodes = to_semantic(bridges, features), draw(shots, count=50)
+    expected = visual_cosines(features, episodes)
+    prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
+    assert torch.equal(expected, features[episodes.query].flatten(1, 2) @ prototypes.mT)
+    for classify in (
+        OneProduct(classifier, features, bridged, semantics, 1.0, 0.0),
+        OneProduct(classifier, features, None, None, 1.0, 0.0),
+    ):
+        assert torch.equal(classify.logits(episodes), expected)
+
+
+def test_a_shots_weight_is_made_once(features: Tensor, semantics: Tensor) -> None:
+    classifier, bridges = make_classifier(learned=True)
+    classify = OneProduct(classifier, features, to_semantic(bridges, features), semantics, 0.3, 0.4)
+    made: list[Tensor] = []
+    classifier.generator.register_forward_hook(lambda *call: made.append(call[2]))
+    for _ in range(2):
+        classify.logits(draw(1, count=50))
+    assert sum(map(len, made)) == len(draw(1, count=50).support.unique())
+
+
+def test_the_memory_never_holds_the_episodes_classes(features: Tensor) -> None:
+    """Changing memory and keys of the episode's own classes changes nothing; of others, it does."""
+    classifier, _ = make_classifier(learned=True)
+    generator = classifier.generator
+    support, own = features[:15].view(1, 5, 3, D), torch.tensor([[1, 3, 5, 7, 9]])
+    before = generator(support, own)
+    for changed, same in (([1, 3, 5, 7, 9], True), ([2], False)):
+        generator.memory[changed] += 1.0
+        generator.keys.data[changed] -= 2.0
+        assert torch.equal(generator(support, own), before) == same
+    assert not torch.equal(generator(support, own), generator(support))
+
+
+def test_the_weight_generator_attends_as_gidaris_writes_it(features: Tensor) -> None:
+    classifier, _ = make_classifier(learned=True)
+    generator = classifier.generator
+    support = features[:6].view(1, 2, 3, D)
+    actual = generator(support, torch.tensor([[0, 4]]))
+    for c in range(2):
+        attended = torch.zeros(D)
+        for k in range(3):
+            query = support[0, c, k] @ generator.query
+            others = [b for b in range(B) if b not in (0, 4)]
+            cosines = torch.stack(
+                [F.cosine_similarity(query, generator.keys[b], dim=0) for b in others]
+            )
+            shares = (generator.gamma * cosines).softmax(0)
+            attended += shares @ generator.memory[others] / 3
+        expected = generator.phi_avg * support[0, c].mean(0) + generator.phi_att * attended
+        torch.testing.assert_close(actual[0, c], expected)
+
+
+def test_the_reconstructor_starts_as_the_mean_of_the_bridges(
+    features: Tensor, semantics: Tensor
+) -> None:
+    classifier, bridges = make_classifier(learned=False)
+    reconstructor = SemanticWeightReconstructor(bridges, D, M, 16, residual=True)
+    mean, vectors = features[:5].view(1, 5, D), semantics[None, :5]
+    each = [bridge.to_visual(vectors, mean) for bridge in bridges]
+    torch.testing.assert_close(
+        reconstructor(vectors, mean), F.normalize(torch.stack(each).mean(0), dim=-1)
+    )
+    torch.testing.assert_close(reconstructor(vectors, mean, fold=1), each[1])
+    assert classifier.reconstructor is not None

@@ -1,0 +1,84 @@
+import copy
+import importlib
+import pickle
+import random
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.datasets.base import FewShotData
+from syntrans_l2l.episodes.tasks import SemanticTaskset, Task, semantic_tasksets
+
+l2l = learn2learn()
+EpisodicBatcher = importlib.import_module("learn2learn.utils.lightning").EpisodicBatcher
+
+
+def test_class_ids_recover_the_labels_of_the_data_set(data: FewShotData) -> None:
+    taskset = SemanticTaskset(data.test, ways=4, samples=3)
+    random.seed(0)
+    orders = set()
+    for _ in range(20):
+        task = taskset.sample()
+        images, labels = task
+        assert labels.tolist() == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
+        pixels = [tuple(image.flatten().tolist()) for image in data.test.images]
+        originals = dict(zip(pixels, data.test.labels.tolist(), strict=True))
+        for image, original in zip(images, task.class_ids[labels].tolist(), strict=True):
+            drawn = (image * 255).round().to(torch.uint8)
+            assert originals[tuple(drawn.flatten().tolist())] == original
+        orders.add(tuple(task.class_ids.tolist()) != tuple(sorted(task.class_ids.tolist())))
+    assert orders == {True, False}  # classes come in any order
+
+
+def test_images_lie_between_zero_and_one(data: FewShotData) -> None:
+    images, _ = SemanticTaskset(data.test, ways=2, samples=2).sample()
+    assert images.min() >= 0 and 0.9 < images.max() <= 1
+
+
+def test_task_survives_moving_copying_and_pickling() -> None:
+    task = Task((torch.zeros(4, 3), torch.zeros(4)), torch.tensor([8, 2]))
+    rebuilt = type(task)(list(task))  # as Lightning does with tuples
+    assert len(rebuilt) == 2 and rebuilt.class_ids is None
+    for other in (task.to("cpu"), copy.deepcopy(task), pickle.loads(pickle.dumps(task))):
+        data, labels = other
+        assert isinstance(other, Task) and len(data) == len(labels) == 4
+        assert other.class_ids is not None and other.class_ids.tolist() == [8, 2]
+
+
+def test_the_shape_of_get_tasksets(data: FewShotData) -> None:
+    train, validation, test = semantic_tasksets(data, train_ways=3, test_samples=4)
+    assert train.sample()[0].shape == (30, 3, 32, 32)
+    assert validation.sample()[0].shape == test.sample()[0].shape == (20, 3, 32, 32)
+    assert test.class_names == data.test.class_names
+    assert len(semantic_tasksets(data, num_tasks=7).test) == 7
+    with pytest.raises(ValueError, match="known: cifar_fs, fc100"):
+        semantic_tasksets("cifar")
+
+
+def test_learn2learns_unmodified_lightning_module_trains_on_it(data: FewShotData) -> None:
+    sizes = {f"{split}_{what}": n for split in ("train", "test")
+             for what, n in (("ways", 5), ("shots", 1), ("queries", 2))}  # fmt: skip
+    tasksets = semantic_tasksets(data, train_samples=3, test_samples=3)
+    module = l2l.algorithms.LightningPrototypicalNetworks(
+        nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 8)), **sizes
+    )
+    seen = []
+    original = module.meta_learn
+
+    def meta_learn(batch: Task, *args: object) -> object:
+        seen.append(batch.class_ids)
+        return original(batch, *args)
+
+    module.meta_learn = meta_learn
+    batches = EpisodicBatcher(*tasksets, epoch_length=3)
+    trainer = pl.Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    before = module.features[1].weight.detach().clone()
+    trainer.fit(module, batches)
+    assert not torch.equal(before, module.features[1].weight)
+    assert seen and all(ids is not None and len(ids) == 5 for ids in seen)
