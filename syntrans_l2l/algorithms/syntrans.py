@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from syntrans_l2l import pretrained
 from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.algorithms import pretrained
 from syntrans_l2l.algorithms.class_vectors import centre
 from syntrans_l2l.algorithms.scoring import to_semantic
 from syntrans_l2l.algorithms.task_checks import ADAPT, checked_task
