@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from common import REPOSITORY
 
 import syntrans_l2l
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import REPOSITORY, MakeArchive
+from common import REPOSITORY, MakeArchive
 
 from syntrans_l2l import SynTrans
 from syntrans_l2l.semantics.bank import SemanticBank

@@ -10,23 +10,13 @@ from torch import Tensor
 
 from syntrans_l2l.cache import digest, tensor_digest
 from syntrans_l2l.episodes.episodes import Episodes, cached_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.evaluation.diagnostics import of_answers
 from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.reporting.records import Record, RecordStore
-
-
-@dataclass(frozen=True, kw_only=True)
-class EpisodeSize:
-    """N, K, Q per class, and how many episodes there are for test and for validation."""
-
-    ways: int
-    shots: int
-    queries: int
-    episodes: int
-    validation_episodes: int
 
 
 class Reference(NamedTuple):

@@ -12,7 +12,8 @@ from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
 from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.encoders.students import MakeStudent, Students
 from syntrans_l2l.encoders.teacher import ClipTeacher
-from syntrans_l2l.experiment.cell import Cell, EpisodeSize, Reference
+from syntrans_l2l.episodes.size import EpisodeSize
+from syntrans_l2l.experiment.cell import Cell, Reference
 from syntrans_l2l.experiment.preparation import Encoded, Preparation
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.base import Arena, ChecksSize, Method

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import SEMANTIC, VISUAL, accuracies_of, episodes_of
+from common import SEMANTIC, VISUAL, accuracies_of, episodes_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 

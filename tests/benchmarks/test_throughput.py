@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import REPOSITORY
+from common import REPOSITORY
 from growth import draw, grow, slopes
 from performance import ROWS, table
 from streamed_memory import in_a_process, stream

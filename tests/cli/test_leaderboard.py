@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from common import REPOSITORY
 from leaderboard import main
 from synthetic import add, right_answers, small_run
 

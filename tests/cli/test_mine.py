@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tiny_models
 import torch
-from conftest import REPOSITORY, write_archive
+from common import REPOSITORY, write_archive
 from PIL import Image
 
 from syntrans_l2l.reporting.bank_page import page

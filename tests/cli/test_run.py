@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import SMALL, command_line, fails_with, records, run, vectors_file
-from conftest import REPOSITORY, SPLITS, MakeArchive, write_archive
+from common import REPOSITORY, SPLITS, MakeArchive
 
 from syntrans_l2l import SemanticTaskset, SynTrans, finished_algorithm
 from syntrans_l2l.cache import Cache
@@ -28,16 +28,6 @@ METHODS = (
     "syntrans_shuffled",
     "syntrans",
 )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, tuple[str, ...], str]:
-    """A whole run: root, output folder, its bindings and what it printed."""
-    root = write_archive(tmp_path_factory.mktemp("data"), SPLITS, 20)
-    bindings = (vectors_file(root), *SMALL)
-    first = run(root, root / "out", *bindings)
-    assert first.returncode == 0, first.stderr
-    return root, root / "out", bindings, first.stdout
 
 
 def test_from_archive_to_table(finished: tuple[Path, Path, tuple[str, ...], str]) -> None:

@@ -9,12 +9,9 @@ import numpy as np
 import pytest
 from archives import write_clip, write_cub, write_fc100, write_mini, write_tiered
 from command_line import SMALL, fails_with, records, run, vectors_file
-from conftest import REPOSITORY
-from test_run import finished
+from common import REPOSITORY
 
 from syntrans_l2l.datasets.fc100 import CLASSES as FC100
-
-__all__ = ["finished"]  # the fixture of a whole run
 
 TINY = (
     *SMALL[:1],

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from common import REPOSITORY
 
 HEAVY = ("gin", "gym", "learn2learn", "open_clip", "pytorch_lightning", "transformers")
 # these are learn2learn's classes, or begin with its tasks

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import sweep
-from conftest import REPOSITORY, SPLITS, write_archive
+from common import REPOSITORY, SPLITS, write_archive
 
 FILE = REPOSITORY / "gin" / "protonet_cifarfs.gin"
 SMALL = (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from archives import dump, write_fc100
-from conftest import SPLITS, MakeArchive
+from common import SPLITS, MakeArchive
 from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import random_split
+from common import random_split
 
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import digest_elsewhere
+from common import digest_elsewhere
 
 from syntrans_l2l.cache import Cache, tensor_digest
 from syntrans_l2l.datasets.base import FewShotData

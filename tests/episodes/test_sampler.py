@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import digest_elsewhere
+from common import digest_elsewhere
 from scipy.stats import chisquare
 from torch import Tensor
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from conftest import episodes_of
+from common import episodes_of
 from torch import Tensor
 
 from syntrans_l2l.datasets.base import FewShotData

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from conftest import MakeArchive, accuracies_of, episodes_of
+from common import MakeArchive, accuracies_of, episodes_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 

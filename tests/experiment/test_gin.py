@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from common import REPOSITORY
 
 from syntrans_l2l.experiment.config import load_experiment, load_mining, operative_config
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import SEMANTIC, VISUAL, episodes_of
+from common import SEMANTIC, VISUAL, episodes_of
 from torch import Tensor
 
 from syntrans_l2l.algorithms.class_vectors import ridge_weights

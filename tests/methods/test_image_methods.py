@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import episodes_of
+from common import episodes_of
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from conftest import SEMANTIC as M
-from conftest import VISUAL as D
-from conftest import accuracies_of, episodes_of
+from common import SEMANTIC as M
+from common import VISUAL as D
+from common import accuracies_of, episodes_of
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import random_split
+from common import random_split
 from synthetic import CLASSES, NAMES, diagnostics, small_run
 
 from syntrans_l2l.datasets.base import Split

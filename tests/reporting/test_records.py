@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import REPOSITORY
+from common import REPOSITORY
 from safetensors.torch import load_file
 from synthetic import add, right_answers, small_run
 
@@ -73,7 +73,7 @@ def test_processes_append_at_once_and_nothing_is_lost_or_doubled(tmp_path: Path)
     """Three writers of forty records of their own and of five that all of them have."""
     script = f"""
 import sys
-sys.path.insert(0, {str(REPOSITORY / "tests")!r})
+sys.path.insert(0, {str(REPOSITORY / "tests" / "support")!r})
 from dataclasses import replace
 from pathlib import Path
 from synthetic import add

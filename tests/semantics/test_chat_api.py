@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import tiny_models
-from conftest import REPOSITORY
+from common import REPOSITORY
 
 from syntrans_l2l.semantics.chat_api import ChatApi
 from syntrans_l2l.semantics.model_describer import ModelDescriber

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import tiny_models
 import torch
-from conftest import random_split
+from common import random_split
 from torch import Tensor
 
 from syntrans_l2l.datasets.base import FewShotData

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from common import REPOSITORY
 
 from syntrans_l2l.datasets.fc100 import CLASSES
 from syntrans_l2l.semantics.names import gloss, readable, sense, synonyms, wordnet_senses

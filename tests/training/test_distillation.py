@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import random_split
-from test_training import CPU, killed_in_third_epoch, student
+from common import random_split
+from small_student import CPU, killed_in_third_epoch, student
 from torch import Tensor
 from torch.nn import functional as F
 

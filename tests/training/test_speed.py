@@ -3,7 +3,7 @@ import time
 
 import pytest
 import torch
-from conftest import random_split
+from common import random_split
 from torch import nn
 
 from syntrans_l2l.networks.student import Student, resnet12

@@ -1,10 +1,9 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import random_split
+from common import random_split
+from small_student import CPU, killed_in_third_epoch, student
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -12,33 +11,13 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.encoders.students import Students
 from syntrans_l2l.experiment.preparation import Preparation
-from syntrans_l2l.networks.student import Student, cnn4, resnet12, timm_encoder
-from syntrans_l2l.progress import Advance
+from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
 from syntrans_l2l.training.augment import colour_jitter, draw_jitter, random_crop
 from syntrans_l2l.training.base import BaseTraining, train_base
 from syntrans_l2l.training.features import extract
 from syntrans_l2l.training.precision import resolve
 
-CPU = torch.device("cpu")
 SETTINGS = BaseTraining(epochs=3, batch_size=32, precision="float32")
-
-
-def student() -> Student:
-    torch.manual_seed(0)
-    return resnet12(4)
-
-
-@contextmanager
-def killed_in_third_epoch(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
-    seen = done
-
-    def advance(count: int) -> None:
-        nonlocal seen
-        seen += count
-        if seen > total * 0.7:
-            raise KeyboardInterrupt
-
-    yield advance
 
 
 def test_a_killed_training_resumes_to_the_same_bits(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import REPOSITORY, SPLITS
+from common import REPOSITORY, SPLITS
 
 SMALL = (
     "resnet12.width = 4",
