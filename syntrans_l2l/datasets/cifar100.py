@@ -1,4 +1,4 @@
-"""CIFAR-100 in the folders of the CIFAR-FS archive, which is unpacked as learn2learn's CIFARFS does.
+"""CIFAR-100 in the class folders of the CIFAR-FS archive, unpacked where learn2learn does it.
 
 CIFAR-FS and FC100 are two ways of dividing the same 100 classes, so they share this file.
 """
@@ -6,7 +6,6 @@ CIFAR-FS and FC100 are two ways of dividing the same 100 classes, so they share 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from syntrans_l2l.datasets.contents import some_of
 from syntrans_l2l.datasets.folders import image_files
 from syntrans_l2l.datasets.images import FILE_NAMES, ImageFiles, files_of_classes
 from syntrans_l2l.datasets.sources import how_to_get
@@ -49,7 +48,7 @@ def archive_files(name: str, splits: Mapping[str, Sequence[str]], root: Path) ->
     ]
     if missing:
         raise FileNotFoundError(
-            f"the CIFAR-FS archive is half-unpacked below {data}: "
-            f"{some_of(missing, 'class folders')} missing or empty; unpack it again"
+            f"the CIFAR-FS archive is half-unpacked: {len(missing)} class folders are missing or "
+            f"empty below {data} ({', '.join(missing[:3])}, ...); unpack it again"
         )
     return files_of_classes(name, pictures, size=SIZE)

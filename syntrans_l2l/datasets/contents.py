@@ -31,13 +31,13 @@ def content_digests(files: Sequence[Path], cache: Cache) -> list[str]:
         except OSError as error:
             broken.append(f"{file} ({error.strerror})")
     if broken:
-        raise ValueError(f"{some_of(broken, 'files')} cannot be read; replace or remove them")
+        raise ValueError(f"{some_of(broken, 'files cannot be read')}; replace or remove them")
     remembered.save()
     return found
 
 
 def some_of(names: Sequence[str], what: str, most: int = 10) -> str:
-    """ "3 files: a, b, c", at most ten of them by name."""
+    """ "3 files are missing: a, b, c", at most ten of them by name."""
     more = f", and {len(names) - most} more" if len(names) > most else ""
     return f"{len(names)} {what}: {', '.join(names[:most])}{more}"
 
@@ -46,8 +46,8 @@ class _Memory:
     """The file that remembers digests, one for the folder that holds all of `files`."""
 
     def __init__(self, cache: Cache, files: Sequence[Path]) -> None:
-        folder = os.path.commonpath([file.absolute().parent for file in files]) if files else ""
-        self._folder = Path(folder)
+        folders = {file.parent for file in files}
+        folder = os.path.commonpath([each.absolute() for each in folders]) if folders else ""
         self._path = cache.root / "contents" / f"{digest({'folder': folder})}.json"
         self._old: Mapping[str, list[object]] = self._read()
         self._new: dict[str, list[object]] = {}
@@ -63,7 +63,7 @@ class _Memory:
     def digest(self, file: Path) -> str:
         state = file.stat()
         seen = [state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns]
-        name = str(file.absolute().relative_to(self._folder))
+        name = str(file)
         *known, sha = self._old.get(name, [""])
         if known != seen:
             sha = _sha256(file)[:20]

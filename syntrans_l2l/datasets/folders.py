@@ -1,15 +1,16 @@
 """Which files of a folder are pictures, and which folders hold classes."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from syntrans_l2l.array_file import normal_name
 
 # forms that Pillow reads, and the phones' own, which it reads with a plug-in or names as broken
-_PICTURES = frozenset(
-    """.jpg .jpeg .jpe .jfif .png .bmp .webp .ppm .pgm .pbm .pnm .tif .tiff .gif .jp2 .heic .heif
-    .avif""".split()
-)
+_PICTURES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".pbm", ".pnm",
+    ".tif", ".tiff", ".gif", ".jp2", ".heic", ".heif", ".avif"
+)  # fmt: skip
 # what operating systems and storage servers leave in any folder; names with a dot in front too
 _LEFT_BEHIND = frozenset(
     ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "@tmp", "@recycle",
@@ -17,23 +18,27 @@ _LEFT_BEHIND = frozenset(
 )  # fmt: skip
 
 
-def _is_left_behind(path: Path) -> bool:
-    return path.name.startswith((".", "~$")) or path.name.lower() in _LEFT_BEHIND
+def _is_left_behind(name: str) -> bool:
+    return name.startswith((".", "~$")) or name.lower() in _LEFT_BEHIND
 
 
 def image_files(folder: Path) -> list[Path]:
     """The pictures in a folder, sorted; what systems leave there and other files are none."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in _PICTURES and not _is_left_behind(path) and not path.is_dir()
-    )
+    with os.scandir(folder) as entries:  # 60,000 files are too many for a question each
+        names = sorted(
+            entry.name
+            for entry in entries
+            if entry.name.lower().endswith(_PICTURES)
+            and not _is_left_behind(entry.name)
+            and not entry.is_dir()
+        )
+    return [folder / name for name in names]
 
 
 def class_folders(folder: Path) -> list[str]:
     """The names of the folders in a folder, sorted; not those that systems leave there."""
     return sorted(
-        path.name for path in folder.iterdir() if path.is_dir() and not _is_left_behind(path)
+        path.name for path in folder.iterdir() if path.is_dir() and not _is_left_behind(path.name)
     )
 
 

@@ -60,7 +60,8 @@ def from_listing(root: Path, splits: Mapping[str, object], where: str) -> Pictur
     folders = {name: find(root, name) for name in classes}
     if missing := [name for name, folder in folders.items() if not folder.is_dir()]:
         raise FileNotFoundError(
-            f"{some_of(missing, 'class folders')}: missing below {root}; correct root or {where}"
+            f"{some_of(missing, 'class folders are missing')}, below {root}; correct root or "
+            f"{where}"
         )
     return {split: {name: image_files(folders[name]) for name in named[split]} for split in SPLITS}
 
@@ -114,10 +115,10 @@ def from_tables(root: Path, tables: Mapping[str, Path]) -> Pictures:
         found[split] = labels
     if missing:
         raise FileNotFoundError(
-            f"{some_of(missing, 'pictures')}: missing below {root}; correct root or the tables"
+            f"{some_of(missing, 'pictures are missing')}, below {root}; correct root or the tables"
         )
     if twice:
-        raise ValueError(f"{some_of(twice, 'pictures')}: listed twice in {_files(tables)}")
+        raise ValueError(f"{some_of(twice, 'pictures are listed twice')}, in {_files(tables)}")
     keys = unique_names(
         {
             split: {f"{tables[split].stem}/{label}": label for label in sorted(found[split])}
