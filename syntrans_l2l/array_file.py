@@ -1,32 +1,69 @@
 """Files of arrays and names that people bring: npz or safetensors, read without pickles."""
 
 import json
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from numpy.typing import NDArray
+from safetensors import safe_open
 from torch import Tensor
 
-# what the two formats' readers raise for a file that is not of the stated form
-_FAULTS = (
-    AttributeError,
-    BadZipFile,
-    EOFError,
-    KeyError,
-    OSError,
-    TypeError,
-    ValueError,
-    SafetensorError,
-)
+
+def normal_name(name: str) -> str:
+    """The composed Unicode form (NFC): what looks the same is the same, wherever it was typed."""
+    return unicodedata.normalize("NFC", name)
+
+
+def as_labels(values: object, name: str = "labels") -> Tensor:
+    """Labels as [n] int64, from integers of any type or whole fractions, in any container.
+
+    Args:
+        values: a tensor, an array or a list.
+        name: what errors call them.
+
+    Raises:
+        ValueError: not one list of whole numbers; the message says what it is instead.
+    """
+    try:
+        given = torch.as_tensor(_native(values) if isinstance(values, np.ndarray) else values)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"{name} are no numbers ({_one_line(error)}); give integers") from error
+    if given.ndim != 1 or given.dtype == torch.bool or given.is_complex():
+        raise ValueError(
+            f"{name} must be one list of integers, got {given.dtype} {list(given.shape)}"
+        )
+    if given.is_floating_point():
+        whole = given.double()
+        if not (whole.isfinite().all() and torch.equal(whole, whole.round())):
+            raise ValueError(f"{name} are not whole numbers, but {given.dtype}; give integers")
+    labels = given.long()
+    # what 64 bits with a sign cannot hold, comes back as another number
+    if not torch.equal(labels.double(), given.double()):
+        raise ValueError(f"{name} are beyond 64 bits; number the classes from 0")
+    return labels
+
+
+def as_vectors(values: Tensor, name: str) -> Tensor:
+    """Features or class vectors as float32, from numbers of any width.
+
+    Raises:
+        ValueError: they are truth values or complex.
+    """
+    if values.dtype == torch.bool or values.is_complex():
+        raise ValueError(f"{name} must be real numbers, got {values.dtype}")
+    return values.float()
 
 
 def read_arrays(
     path: Path, tensors: Sequence[str], lists: Sequence[str], *, form: str
 ) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
     """The named tensors and lists of text; in safetensors the lists are JSON in the metadata.
+
+    Text is given in its normal form: see `normal_name`.
 
     Args:
         path: of either format, by its suffix.
@@ -37,26 +74,67 @@ def read_arrays(
     Raises:
         ValueError: something is missing or cannot be read.
     """
-    try:
+    with _named(path, form):
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 found = {name: file.get_tensor(name) for name in tensors}
-            return found, {
-                name: [str(each) for each in json.loads(metadata[name])] for name in lists
-            }
+            return found, {name: _texts(json.loads(metadata[name]), name) for name in lists}
         with np.load(path, allow_pickle=False) as file:
-            found = {name: torch.from_numpy(file[name]) for name in tensors}
-            return found, {name: [str(each) for each in file[name]] for name in lists}
-    except _FAULTS as error:
-        raise ValueError(f"{path} cannot be read ({error!r}); {form}") from error
+            found = {name: torch.from_numpy(_native(file[name])) for name in tensors}
+            return found, {name: _texts(file[name].tolist(), name) for name in lists}
 
 
 def read_texts(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Those of the named single texts that a readable file has."""
-    if path.suffix == ".safetensors":
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-        return {name: metadata[name] for name in names if name in metadata}
-    with np.load(path, allow_pickle=False) as file:
-        return {name: str(file[name]) for name in names if name in file}
+    """Those of the named single texts that a file has, each in one line.
+
+    Raises:
+        ValueError: one cannot be read.
+    """
+    with _named(path, f"{', '.join(names)} are single texts"):
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+            found = {name: metadata[name] for name in names if name in metadata}
+        else:
+            with np.load(path, allow_pickle=False) as file:
+                found = {name: _text(file[name].item()) for name in names if name in file}
+        return {name: " ".join(text.split()) for name, text in found.items()}
+
+
+@contextmanager
+def _named(path: Path, form: str) -> Iterator[None]:
+    """Name the file and its form in whatever the readers of the two formats raise."""
+    try:
+        yield
+    except Exception as error:  # a damaged file leads them to errors of any type
+        reason = f"{type(error).__name__}: {_one_line(error)}"
+        raise ValueError(f"{path} cannot be read ({reason}); {form}") from error
+
+
+def _texts(values: object, name: str) -> list[str]:
+    if not isinstance(values, list):
+        raise ValueError(f"{name} is no list")
+    return [normal_name(_text(each)) for each in values]
+
+
+def _text(value: object) -> str:
+    """A text, or a number as text.
+
+    Raises:
+        ValueError: it is neither, or text that no file can hold.
+    """
+    if isinstance(value, bytes):
+        value = value.decode()
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"{value!r} is no text")
+    return str(value).encode().decode()
+
+
+def _native(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Numbers in the machine's own order of bytes, which is the only one torch reads."""
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -60,6 +60,28 @@ def code_digest(*modules: str) -> str:
     return sha.hexdigest()[:20]
 
 
+class Mark:
+    """How far a file is filled: kept in the file itself, so that a killed process leaves it.
+
+    Args:
+        file: whose first eight bytes hold the count until its header takes their place.
+        flush: writes what is filled to the disk.
+    """
+
+    def __init__(self, file: Path, flush: Callable[[], None]) -> None:
+        self._file = file
+        self._flush = flush
+        with file.open("rb") as begun:
+            self.done = int.from_bytes(begun.read(8), "little")
+
+    def set(self, done: int) -> None:
+        """Say that the first `done` units are written."""
+        self._flush()
+        with self._file.open("r+b") as file:
+            file.write(done.to_bytes(8, "little"))
+        self.done = done
+
+
 class Cache:
     """Tensors under `root`, one folder a kind.
 
@@ -106,11 +128,12 @@ class Cache:
         kind: str,
         key: Key,
         shapes: Mapping[str, Sequence[int]],
-        make: Callable[[Tensors], object],
+        make: Callable[[Tensors, Mark], object],
     ) -> Tensors:
         """`get` for uint8 tensors that memory need not hold: `make` writes into the file itself.
 
-        What comes back is mapped from the file, so that the system keeps what is in use.
+        What comes back is mapped from the file, so that the system keeps what is in use. Where
+        a process was interrupted, the next one gets its file as it is, and its mark.
         """
         if (stored := self.load(kind, key)) is not None:
             return stored
@@ -165,10 +188,10 @@ class Cache:
         path: Path,
         key: Key,
         shapes: Mapping[str, Sequence[int]],
-        make: Callable[[Tensors], object],
+        make: Callable[[Tensors, Mark], object],
     ) -> None:
         """Let `make` write into the mapped file, then give it its header and its name."""
-        partial = path.with_suffix(f".{os.getpid()}.partial")
+        partial = path.with_suffix(".filling")  # the lock is held: no other process fills it
         sizes = [math.prod(shape) for shape in shapes.values()]
         ends = list(itertools.accumulate(sizes, initial=0))
         places = dict(zip(shapes, itertools.pairwise(ends), strict=True))
@@ -185,20 +208,21 @@ class Cache:
 
         start = len(header("0" * 64))  # a checksum's length is known before it is
         try:
-            with partial.open("wb") as empty:
-                empty.truncate(start + ends[-1])
+            with partial.open("ab") as begun:
+                begun.truncate(start + ends[-1])
             mapped = np.memmap(partial, np.uint8, "r+", start, (ends[-1],))
             tensors = {
                 name: torch.from_numpy(mapped[slice(*places[name])]).view(*shapes[name])
                 for name in shapes
             }
-            make(tensors)
+            make(tensors, Mark(partial, mapped.flush))
             mapped.flush()
             with partial.open("r+b") as file:
                 file.write(header(tensor_digest(tensors)))
             partial.replace(path)
-        finally:
+        except Exception:
             partial.unlink(missing_ok=True)
+            raise
 
 
 def _json(key: Key) -> str:

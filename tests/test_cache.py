@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from syntrans_l2l.cache import Cache, code_digest, digest, tensor_digest
+from syntrans_l2l.cache import Cache, Mark, code_digest, digest, tensor_digest
 
 KEY = {"data": "x", "seed": 1}
 
@@ -64,7 +64,7 @@ def test_code_digest_sees_code_and_not_comments(
 def test_filling_in_place_gives_an_entry_like_any_other(tmp_path: Path) -> None:
     cache, shapes = Cache(tmp_path), {"train": (3, 2, 2), "test": (1, 5)}
 
-    def make(tensors: dict[str, torch.Tensor]) -> None:
+    def make(tensors: dict[str, torch.Tensor], _: Mark) -> None:
         tensors["train"].copy_(torch.arange(12).view(3, 2, 2))
         tensors["test"].fill_(7)
 
@@ -76,12 +76,12 @@ def test_filling_in_place_gives_an_entry_like_any_other(tmp_path: Path) -> None:
         assert torch.equal(loaded[name], filled[name])
     assert loaded["train"].flatten().tolist() == list(range(12))
     assert cache.checksum("images", KEY) == tensor_digest(loaded)[:20]
-    assert torch.equal(cache.fill("images", KEY, shapes, lambda _: 1 / 0)["test"], loaded["test"])
+    assert torch.equal(cache.fill("images", KEY, shapes, lambda *_: 1 / 0)["test"], loaded["test"])
 
 
 def test_an_interrupted_filling_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
-        Cache(tmp_path).fill("images", KEY, {"train": (2, 2)}, lambda _: 1 / 0)
+        Cache(tmp_path).fill("images", KEY, {"train": (2, 2)}, lambda *_: 1 / 0)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
@@ -150,7 +150,7 @@ def anonymous():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
 
-def make(tensors):
+def make(tensors, mark):
     for row in tensors["train"]:
         row.copy_(torch.full((1000, 1000), 3, dtype=torch.uint8))
 

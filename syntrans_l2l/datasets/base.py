@@ -81,6 +81,15 @@ class Benchmark(Protocol):
         """
         ...
 
+    def check_images(self, root: Path, progress: Progress = silent) -> None:
+        """Open every picture.
+
+        Raises:
+            FileNotFoundError: something is missing below `root`.
+            ValueError: pictures are broken; the message names them.
+        """
+        ...
+
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
         """Read all images, through `cache`."""
         ...
@@ -89,15 +98,37 @@ class Benchmark(Protocol):
 def check_episode_size(
     class_counts: dict[str, int], *, ways: int, shots: int, queries: int
 ) -> None:
-    """Raise ValueError where classes of these sizes cannot fill an episode."""
+    """Raise ValueError where classes of these sizes cannot fill an episode, naming all of them."""
     if ways > len(class_counts):
         raise ValueError(
             f"{ways} ways asked for, but there are only {len(class_counts)} classes; "
             f"lower the ways to {len(class_counts)} or fewer"
         )
-    for name, count in class_counts.items():
-        if count < shots + queries:
-            raise ValueError(
-                f"class {name!r} has {count} images, but shots + queries = {shots} + {queries} "
-                "are needed; add images or lower the shots or queries"
-            )
+    least = shots + queries
+    small = [f"{name!r} has {count}" for name, count in class_counts.items() if count < least]
+    if small:
+        raise ValueError(
+            f"shots + queries = {shots} + {queries} images a class are needed, and "
+            f"{len(small)} of {len(class_counts)} classes have fewer: {', '.join(small)}; add "
+            "images, lower the shots or queries, or leave these classes out of your own folder or "
+            f"file by its skip_small_classes = {least}"
+        )
+
+
+def check_least(skip_small_classes: object) -> int:
+    """The number of images below which classes are left out.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if isinstance(skip_small_classes, bool) or not isinstance(skip_small_classes, int):
+        raise ValueError(
+            "skip_small_classes is the least number of images that a class must have, for "
+            f"instance the largest shots + queries, got {skip_small_classes!r}"
+        )
+    return skip_small_classes
+
+
+def named_with_least(name: str, least: int) -> str:
+    """What records call a data set without its small classes."""
+    return f"{name}, classes of {least} or more" if least > 0 else name

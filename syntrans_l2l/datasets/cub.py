@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import published
-from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.datasets.images import from_folders, image_files
+from syntrans_l2l.datasets.folders import class_folders, image_files
+from syntrans_l2l.datasets.images import ImageBenchmark, ImageFiles, files_of_classes
 from syntrans_l2l.datasets.sources import how_to_get
-from syntrans_l2l.progress import Progress, silent
 
 
-class Cub:
+class Cub(ImageBenchmark):
     """Caltech-UCSD Birds 200-2011, in its own folders or below learn2learn's `cubirds200`.
 
     Whole pictures, not cropped to the birds. The 43 pictures that ImageNet holds too stay in,
@@ -28,16 +26,12 @@ class Cub:
     def __init__(self, size: int = 84) -> None:
         self.size = size
 
-    def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
-        return {
-            split: {name: len(image_files(folder)) for name, folder in classes.items()}
+    def files(self, root: Path) -> ImageFiles:
+        pictures = {
+            split: {name: image_files(folder) for name, folder in classes.items()}
             for split, classes in _folders(root).items()
         }
-
-    def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
-        return from_folders(
-            self.name, _folders(root), size=self.size, cache=cache, progress=progress
-        )
+        return files_of_classes(self.name, pictures, size=self.size)
 
 
 def _folders(root: Path) -> dict[str, dict[str, Path]]:
@@ -50,11 +44,12 @@ def _folders(root: Path) -> dict[str, dict[str, Path]]:
     archive = next((place for place in places if (place / "images").is_dir()), None)
     if archive is None:
         raise FileNotFoundError(f"no CUB at {places[0]} or {places[1]}; {how_to_get(Cub.name)}")
-    by_number = {folder.name[:3]: folder for folder in sorted((archive / "images").iterdir())}
+    images = archive / "images"
+    by_number = {name[:3]: images / name for name in class_folders(images)}
     listing = archive / "images.txt"
-    lines = listing.read_text().splitlines() if listing.is_file() else []
+    lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
     listed = [line.split()[1] for line in lines if line.strip()]  # "1 001.SPECIES/PICTURE.jpg"
-    missing = [path for path in listed if not (archive / "images" / path).is_file()]
+    missing = [path for path in listed if not (images / path).is_file()]
     folders = {}
     for split, numbers in published.classes(Cub.name).items():
         missing += [f"species {number}" for number in numbers if number not in by_number]

@@ -5,6 +5,7 @@ from pathlib import Path
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import cifar100, fc100_pickles
 from syntrans_l2l.datasets.base import FewShotData
+from syntrans_l2l.datasets.images import ImageFiles
 from syntrans_l2l.datasets.sources import how_to_get
 from syntrans_l2l.progress import Progress, silent
 
@@ -40,17 +41,30 @@ class Fc100:
         if fc100_pickles.files(root):
             data = fc100_pickles.load(self.name, CLASSES, root)
             return {split: getattr(data, split).named_counts() for split in CLASSES}
-        counts = cifar100.archive_counts(root)
-        missing = [name for names in CLASSES.values() for name in names if name not in counts]
+        return self._archive(root).class_counts()
+
+    def check_images(self, root: Path, progress: Progress = silent) -> None:
+        if fc100_pickles.files(root):
+            fc100_pickles.load(self.name, CLASSES, root)
+        else:
+            self._archive(root).check(progress)
+
+    def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
+        if fc100_pickles.files(root):
+            return fc100_pickles.load(self.name, CLASSES, root)
+        return self._archive(root).load(cache, progress)
+
+    def _archive(self, root: Path) -> ImageFiles:
+        """The images of the CIFAR-FS archive.
+
+        Raises:
+            FileNotFoundError: it lacks some of the 100 classes.
+        """
+        there = {name for names in cifar100.archive_classes(root).values() for name in names}
+        missing = [name for names in CLASSES.values() for name in names if name not in there]
         if missing:
             raise FileNotFoundError(
                 f"FC100 needs all 100 classes of CIFAR-100; {len(missing)} are missing below "
                 f"{root / 'cifarfs'} ({', '.join(missing[:3])}, ...); {how_to_get(self.name)}"
             )
-        return {split: {name: counts[name] for name in names} for split, names in CLASSES.items()}
-
-    def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
-        if fc100_pickles.files(root):
-            return fc100_pickles.load(self.name, CLASSES, root)
-        self.class_counts(root)
-        return cifar100.load(self.name, CLASSES, root, cache, progress)
+        return cifar100.archive_files(self.name, CLASSES, root)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from syntrans_l2l.cache import tensor_digest
+from syntrans_l2l.cache import digest, tensor_digest
 from syntrans_l2l.datasets.base import SPLITS, FewShotData, Split
 from syntrans_l2l.datasets.images import FILE_NAMES
 from syntrans_l2l.datasets.unpickle import unpickle
@@ -31,7 +31,8 @@ def load(name: str, classes: Mapping[str, Sequence[str]], root: Path) -> FewShot
         ValueError: not the form, or not the published classes.
     """
     fine = sorted(each for names in classes.values() for each in names)
-    parts, contents = {}, {}
+    parts: dict[str, Split] = {}
+    contents: dict[str, Tensor] = {}
     for split, path in zip(SPLITS, files(root), strict=True):
         pixels, numbers = _read(path)
         found = sorted(set(numbers.tolist()))
@@ -46,8 +47,9 @@ def load(name: str, classes: Mapping[str, Sequence[str]], root: Path) -> FewShot
         place[found] = torch.arange(len(found))
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
         parts[split] = Split(images, place[numbers], tuple(fine[number] for number in found))
-        contents[split] = images
-    return FewShotData(name, fingerprint=tensor_digest(contents)[:20], **parts)
+        contents |= {f"{split} images": images, f"{split} labels": parts[split].labels}
+    key = {"contents": tensor_digest(contents), "classes": {of: list(classes[of]) for of in SPLITS}}
+    return FewShotData(name, fingerprint=digest(key), **parts)
 
 
 def _read(path: Path) -> tuple[NDArray[np.uint8], Tensor]:

@@ -9,9 +9,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from syntrans_l2l.array_file import read_arrays, read_texts
+from syntrans_l2l.array_file import as_labels, as_vectors, read_arrays, read_texts
 from syntrans_l2l.cache import Cache, digest, tensor_digest
-from syntrans_l2l.datasets.base import ALIASES, SPLITS, FewShotData, Split
+from syntrans_l2l.datasets.base import (
+    ALIASES,
+    SPLITS,
+    FewShotData,
+    Split,
+    check_least,
+    named_with_least,
+)
 from syntrans_l2l.progress import Progress, silent
 
 _FORM = (
@@ -36,15 +43,20 @@ class FeatureBenchmark:
         path: the file; relative to the data root unless absolute. features [n, D], labels [n]
             from 0 to C - 1, class_names [C], split [C]; optional strings `name` of the data
             set and `encoder`, for the records.
+        skip_small_classes: leave out classes of fewer rows than this; the name says so.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, skip_small_classes: int = 0) -> None:
         self.path = Path(path).expanduser()
-        self.name = self.path.stem
+        self.least = check_least(skip_small_classes)
+        self.name = named_with_least(self.path.stem, self.least)
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         data = self._read(root)
         return {split: getattr(data, split).named_counts() for split in SPLITS}
+
+    def check_images(self, root: Path, progress: Progress = silent) -> None:
+        self._read(root)
 
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FeatureData:
         return self._read(root)
@@ -62,18 +74,20 @@ class FeatureBenchmark:
         tensors, lists = read_arrays(
             path, ("features", "labels"), ("class_names", "split"), form=_FORM
         )
-        features, labels, names = (
-            tensors["features"].float(),
-            tensors["labels"],
-            lists["class_names"],
-        )
+        features = as_vectors(tensors["features"], f"{path}: features")
+        labels = as_labels(tensors["labels"], f"{path}: labels")
+        names = lists["class_names"]
         of = [ALIASES.get(each, each) for each in lists["split"]]
         texts = read_texts(path, ("name", "encoder"))
         _check(path, features, labels, names, of)
-        labels = labels.long()
+        counts = torch.bincount(labels, minlength=len(names)).tolist()
         parts = {}
         for split in SPLITS:
-            classes = [label for label, its in enumerate(of) if its == split]
+            classes = [
+                label
+                for label, its in enumerate(of)
+                if its == split and counts[label] >= self.least
+            ]
             place = torch.full((len(names),), -1)
             place[classes] = torch.arange(len(classes))
             rows = torch.where(place[labels] >= 0)[0]
@@ -81,9 +95,10 @@ class FeatureBenchmark:
                 features[rows], place[labels[rows]], tuple(names[label] for label in classes)
             )
         contents = tensor_digest({"features": features, "labels": labels})
-        fingerprint = digest({"tensors": contents, "class_names": names, "split": of})
+        key = {"tensors": contents, "class_names": names, "split": of}
+        fingerprint = digest({**key, "least": self.least} if self.least > 0 else key)
         return FeatureData(
-            name=texts.get("name") or self.name,
+            name=named_with_least(texts.get("name") or path.stem, self.least),
             fingerprint=fingerprint,
             encoder=texts.get("encoder") or path.name,
             **parts,
@@ -118,13 +133,11 @@ def save_features(
 
 def _check(path: Path, features: Tensor, labels: Tensor, names: list[str], of: list[str]) -> None:
     """Raise ValueError with what is wrong and what to do."""
-    if features.ndim != 2 or labels.shape != features.shape[:1]:
+    if features.ndim != 2 or not features.shape[1] or labels.shape != features.shape[:1]:
         raise ValueError(
             f"{path}: features must be [n, D] and labels [n], got {list(features.shape)} and "
             f"{list(labels.shape)}"
         )
-    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-        raise ValueError(f"{path}: labels are not whole numbers, but {labels.dtype}")
     if not features.isfinite().all():
         raise ValueError(f"{path}: features hold NaN or infinity; make them again")
     if len(names) != len(of) or len(set(names)) != len(names):

@@ -141,6 +141,9 @@ class Generated:
             for split, names in class_names().items()
         }
 
+    def check_images(self, root: Path, progress: Progress = silent) -> None:
+        """Nothing to open: its images are drawn."""
+
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
         """Draw all images on the first call; `root` is not read."""
         key = self._key()

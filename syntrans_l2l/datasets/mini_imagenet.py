@@ -6,12 +6,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import mini_parquet, mini_pickles, published
-from syntrans_l2l.datasets.base import SPLITS, FewShotData
-from syntrans_l2l.datasets.images import load_images
+from syntrans_l2l.datasets.base import SPLITS
+from syntrans_l2l.datasets.images import ImageBenchmark, ImageFiles, Picture
 from syntrans_l2l.datasets.sources import how_to_get
-from syntrans_l2l.progress import Progress, silent
 
 SIZE = 84
 
@@ -19,16 +17,18 @@ SIZE = 84
 class _Form(Protocol):
     """What miniImageNet comes as; both modules that read one are of this shape."""
 
+    __name__: str
+
     def files(self, root: Path, split: str) -> list[Path]: ...
 
     def counts(self, root: Path, split: str, wnids: Sequence[str]) -> list[int]: ...
 
-    def images(self, root: Path, split: str, size: int) -> Iterator[Tensor]: ...
+    def pictures(self, root: Path, split: str, size: int) -> Iterator[Picture]: ...
 
     def labels(self, root: Path, split: str, decoded: Tensor, wnids: Sequence[str]) -> Tensor: ...
 
 
-class MiniImagenet:
+class MiniImagenet(ImageBenchmark):
     """miniImageNet from learn2learn's pickles or from the hub's parquet files.
 
     The pickles name their classes, so they are read where both are there. The parquet's labels
@@ -40,30 +40,20 @@ class MiniImagenet:
 
     name = "mini_imagenet"
 
-    def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
-        form = _form(root)
-        return {
-            split: dict(
-                zip(published.wordnet_names(wnids), form.counts(root, split, wnids), strict=True)
-            )
-            for split, wnids in published.classes(self.name).items()
-        }
-
-    def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
+    def files(self, root: Path) -> ImageFiles:
         form, classes = _form(root), published.classes(self.name)
-        return load_images(
-            self.name,
+        return ImageFiles(
+            name=self.name,
             class_keys=classes,
             class_names={split: published.wordnet_names(classes[split]) for split in SPLITS},
+            counts={split: form.counts(root, split, classes[split]) for split in SPLITS},
             files=[file for split in SPLITS for file in form.files(root, split)],
             size=SIZE,
-            counts={split: sum(form.counts(root, split, classes[split])) for split in SPLITS},
-            images=lambda split: form.images(root, split, SIZE),
+            pictures=lambda split: form.pictures(root, split, SIZE),
             labels=lambda decoded: {
                 split: form.labels(root, split, decoded[split], classes[split]) for split in SPLITS
             },
-            cache=cache,
-            progress=progress,
+            reader=form.__name__,
         )
 
 

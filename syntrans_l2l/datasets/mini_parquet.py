@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.datasets import published
-from syntrans_l2l.datasets.images import decode
 
 Scores = Callable[[Tensor, Sequence[str]], Tensor]
 _VOTERS = 20  # images of a class that say which one it is
@@ -35,12 +34,12 @@ def counts(root: Path, split: str, wnids: Sequence[str]) -> list[int]:
     return numbers
 
 
-def images(root: Path, split: str, size: int) -> Iterator[Tensor]:
-    """Decoded images [3, size, size] uint8, in the order of the files."""
+def pictures(root: Path, split: str, size: int) -> Iterator[bytes]:
+    """Encoded images, in the order of the files."""
     for file in files(root, split):
         for batch in _pyarrow().ParquetFile(file).iter_batches(256, columns=["image"]):
             for image in batch.column(0).to_pylist():
-                yield decode(image["bytes"], size)
+                yield image["bytes"]
 
 
 def labels(root: Path, split: str, decoded: Tensor, wnids: Sequence[str]) -> Tensor:

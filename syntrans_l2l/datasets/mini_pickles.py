@@ -26,7 +26,7 @@ def counts(root: Path, split: str, wnids: Sequence[str]) -> list[int]:
     return [len(rows[wnid]) for wnid in wnids]
 
 
-def images(root: Path, split: str, size: int) -> Iterator[Tensor]:
+def pictures(root: Path, split: str, size: int) -> Iterator[Tensor]:
     """The images [3, size, size] uint8, in the order of the file.
 
     Raises:
@@ -54,7 +54,8 @@ def _rows(root: Path, split: str, wnids: Sequence[str]) -> Rows:
         ValueError: not the classes of this split.
     """
     [path] = files(root, split)
-    rows = _remembered_rows(path, path.stat().st_mtime_ns)
+    state = path.stat()
+    rows = _remembered_rows(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     if wrong := sorted(set(rows) ^ set(wnids)):
         raise ValueError(
             f"{path} does not hold the published classes of its split: {len(wrong)} differ "
@@ -64,7 +65,7 @@ def _rows(root: Path, split: str, wnids: Sequence[str]) -> Rows:
 
 
 @lru_cache
-def _remembered_rows(path: Path, time: int) -> Rows:
+def _remembered_rows(path: Path, *state: int) -> Rows:
     return _read(path)[1]
 
 

@@ -14,7 +14,8 @@ def classes(name: str) -> dict[str, list[str]]:
             ICLR 2018) or "cub" (100 / 50 / 50 species, as FEAT, CVPR 2020, divides them).
     """
     listing = files("syntrans_l2l.datasets") / "splits" / f"{name}.json"
-    return {split: sorted(ids.split()) for split, ids in json.loads(listing.read_text()).items()}
+    splits = json.loads(listing.read_text(encoding="utf-8"))
+    return {split: sorted(ids.split()) for split, ids in splits.items()}
 
 
 def imagenet() -> Any:

@@ -8,19 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import published
-from syntrans_l2l.datasets.base import SPLITS, FewShotData
-from syntrans_l2l.datasets.images import FILE_NAMES, decode, load_images
+from syntrans_l2l.datasets.base import SPLITS
+from syntrans_l2l.datasets.images import FILE_NAMES, ImageBenchmark, ImageFiles
 from syntrans_l2l.datasets.sources import how_to_get
 from syntrans_l2l.datasets.unpickle import text, unpickle
-from syntrans_l2l.progress import Progress, silent
 
 SIZE = 84
 _NUMBERS, _NAMES = "label_specific", "label_specific_str"  # keys of the label files
 
 
-class TieredImagenet:
+class TieredImagenet(ImageBenchmark):
     """tieredImageNet from the pickles of PNG-encoded images that learn2learn reads.
 
     All 779,165 images are 16.5 GB as pixels. They are decoded once into a file of the cache and
@@ -32,19 +30,11 @@ class TieredImagenet:
 
     name = "tiered_imagenet"
 
-    def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
-        counts = {}
-        for split in SPLITS:
-            wnids = published.classes(self.name)[split]
-            numbers = torch.bincount(_labels(root, split), minlength=len(wnids)).tolist()
-            counts[split] = dict(zip(published.wordnet_names(wnids), numbers, strict=True))
-        return counts
-
-    def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
+    def files(self, root: Path) -> ImageFiles:
         classes = published.classes(self.name)
         labels = {split: _labels(root, split) for split in SPLITS}
 
-        def images(split: str) -> Iterator[Tensor]:
+        def pictures(split: str) -> Iterator[bytes]:
             path = _file(root, split, "images_png")
             encoded = cast(list[object], unpickle(path))
             if len(encoded) != len(labels[split]):
@@ -55,20 +45,23 @@ class TieredImagenet:
             # popped from the end, so that what is decoded is also let go
             encoded.reverse()
             while encoded:
-                yield decode(np.asarray(_array(encoded.pop())).tobytes(), SIZE)
+                yield np.asarray(_array(encoded.pop())).tobytes()
 
-        return load_images(
-            self.name,
+        return ImageFiles(
+            name=self.name,
             class_keys=classes,
             class_names={split: published.wordnet_names(classes[split]) for split in SPLITS},
-            files=[_file(root, split, "images_png") for split in SPLITS]
-            + [_file(root, split, "labels") for split in SPLITS],
+            counts={
+                split: torch.bincount(labels[split], minlength=len(classes[split])).tolist()
+                for split in SPLITS
+            },
+            files=[
+                _file(root, split, what) for what in ("images_png", "labels") for split in SPLITS
+            ],
             size=SIZE,
-            counts={split: len(each) for split, each in labels.items()},
-            images=images,
+            pictures=pictures,
             labels=lambda _: labels,
-            cache=cache,
-            progress=progress,
+            reader=__name__,
         )
 
 

@@ -11,20 +11,22 @@ _NUMBER = re.compile(r"^\d+\.")  # CUB's folders: "012.Yellow_headed_Blackbird"
 def readable(class_name: str) -> str:
     """The name as a text encoder should read it.
 
-    Underscores of folder names become spaces, CUB's numbers go, and a WordNet id becomes its
-    first synonym.
+    Of a path, "train/maple_tree", the last part is the name. Underscores of folder names become
+    spaces, CUB's numbers go, and a WordNet id becomes its first synonym.
 
     Raises:
         ValueError: a WordNet id that ImageNet does not have.
     """
-    if _WNID.fullmatch(class_name):
-        return synonyms(class_name)[0]
-    return _NUMBER.sub("", class_name).replace("_", " ").strip()
+    name = _last_part(class_name)
+    if _WNID.fullmatch(name):
+        return synonyms(name)[0]
+    return _NUMBER.sub("", name).replace("_", " ").strip()
 
 
 def sense(class_name: str) -> str:
     """The gloss of a WordNet id; empty for any other name."""
-    return gloss(class_name) if _WNID.fullmatch(class_name) else ""
+    name = _last_part(class_name)
+    return gloss(name) if _WNID.fullmatch(name) else ""
 
 
 def wordnet_senses() -> dict[str, str]:
@@ -41,13 +43,18 @@ def wordnet_id(class_name: str) -> str:
     Raises:
         ValueError: ImageNet has no such class, or several.
     """
-    if _WNID.fullmatch(class_name):
-        synonyms(class_name)
-        return class_name
+    name = _last_part(class_name)
+    if _WNID.fullmatch(name):
+        synonyms(name)
+        return name
     word = readable(class_name)
     if word not in _by_first_synonym():
         raise ValueError(f"{class_name!r} names none or several of ImageNet's classes")
     return _by_first_synonym()[word]
+
+
+def _last_part(class_name: str) -> str:
+    return class_name.rstrip("/").rpartition("/")[2]
 
 
 def synonyms(wnid: str) -> list[str]:

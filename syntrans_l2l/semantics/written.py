@@ -54,7 +54,10 @@ class Written:
         return {"written": hashlib.sha256(text.encode()).hexdigest(), "by": self.source}
 
     def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
-        found = {name: self._names.get(_plain(name)) for name in class_names}
+        found = {
+            name: self._names.get(_plain(name)) or self._names.get(_plain(readable(name)))
+            for name in class_names
+        }
         missing = [name for name, key in found.items() if key is None]
         if missing:
             raise ValueError(
