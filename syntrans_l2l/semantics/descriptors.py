@@ -67,8 +67,15 @@ class Refiner(Protocol):
         """All that determines the judgement, for the cache."""
         ...
 
-    def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
-        """Every descriptor with score, verdict and reason."""
+    def refine(
+        self, descriptors: Sequence[Descriptor], base_classes: Sequence[str] | None = None
+    ) -> list[Descriptor]:
+        """Every descriptor with score, verdict and reason.
+
+        Args:
+            descriptors: of all classes.
+            base_classes: which classes may tell a class from others; None is all of them.
+        """
         ...
 
 
