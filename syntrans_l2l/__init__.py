@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.datasets import benchmark as benchmark
     from syntrans_l2l.datasets.features import FeatureBenchmark as FeatureBenchmark
     from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark as ImageFolderBenchmark
+    from syntrans_l2l.episodes.class_names import class_names as class_names
     from syntrans_l2l.episodes.tasks import SemanticLabels as SemanticLabels
     from syntrans_l2l.episodes.tasks import SemanticTaskset as SemanticTaskset
     from syntrans_l2l.episodes.tasks import Task as Task
@@ -53,6 +54,7 @@ _HOMES = {
     "TextEncoder": "semantics.text_encoder",
     "VectorFile": "semantics.text_encoder",
     "benchmark": "datasets",
+    "class_names": "episodes.class_names",
     "collate": "episodes.tasks",
     "finished_algorithm": "experiment.finished",
     "semantic_tasksets": "episodes.tasks",

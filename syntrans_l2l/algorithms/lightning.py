@@ -32,6 +32,9 @@ _SETTINGS = (
 class LightningSynTrans(_EpisodicModule):  # type: ignore[misc]
     """Meta-trains, validates and tests a SynTrans on tasks that carry their class ids.
 
+    The Trainer is `pytorch_lightning`'s, as learn2learn's modules are: that of `lightning.pytorch`
+    refuses both, because its LightningModule is another class. Any `precision` serves.
+
     Args:
         algorithm: what is trained, with all of its parameters that require gradients.
         semantics: class vectors [C, M] of the "train", "validation" and "test" tasks' classes;
@@ -88,7 +91,8 @@ class LightningSynTrans(_EpisodicModule):  # type: ignore[misc]
         order = torch.sort(labels, stable=True).indices.view(ways, shots + queries)
         support, query = order[:, :shots].flatten(), order[:, shots:].flatten()
         if self.semantics is not None:
-            self.algorithm.set_classes_(self.semantics[self._split()])
+            table = self.semantics[self._split()].to(self.algorithm.mean)  # true-precision plugins
+            self.algorithm.set_classes_(table)
         class_ids = getattr(batch, "class_ids", None)
         base = self.base and self.training
         self.algorithm.adapt(data[support], labels[support], class_ids, base=base)

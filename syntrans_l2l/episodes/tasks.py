@@ -1,13 +1,15 @@
 """Tasks that know their classes: what learn2learn's RemapLabels throws away."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, default_collate
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
@@ -24,25 +26,38 @@ else:
     _Taskset = l2l.data.Taskset
 
 
-class Task(tuple[Tensor, Tensor]):
+@dataclass(eq=False)
+class Task:
     """A task that unpacks as `data, labels` and carries `.class_ids`.
 
     `class_ids[labels]` are the labels of the data set, so that semantics find their classes.
+    It is a dataclass because Lightning and `DataLoader` rebuild tuples and keep dataclasses: the
+    class ids survive true-precision plugins, workers and pinned memory.
 
-    Shapes: data [N * (K + Q), ...], labels [N * (K + Q)], class_ids [N].
+    Shapes: data [N * (K + Q), ...], labels [N * (K + Q)] int64, class_ids [N] int64.
     """
 
-    class_ids: Tensor | None
+    data: Tensor
+    labels: Tensor
+    class_ids: Tensor
 
-    def __new__(cls, items: Sequence[Tensor], class_ids: Tensor | None = None) -> "Task":
-        task = super().__new__(cls, items)
-        task.class_ids = class_ids
-        return task
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from (self.data, self.labels)
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, place: int) -> Tensor:
+        return (self.data, self.labels)[place]
 
     def to(self, *args: Any, **kwargs: Any) -> "Task":
-        """Move all tensors. Lightning calls this; without it, it would drop the class ids."""
-        class_ids = None if self.class_ids is None else self.class_ids.to(*args, **kwargs)
-        return Task([item.to(*args, **kwargs) for item in self], class_ids)
+        """Move all tensors; of a new dtype, the data only: labels and class ids stay integers."""
+        data = self.data.to(*args, **kwargs)
+        return Task(data, self.labels.to(data.device), self.class_ids.to(data.device))
+
+    def pin_memory(self) -> "Task":
+        """All tensors in pinned memory; `DataLoader` calls this."""
+        return Task(*(part.pin_memory() for part in (self.data, self.labels, self.class_ids)))
 
 
 class _Relabel:
@@ -92,7 +107,15 @@ def collate(samples: Sequence[tuple[Any, int, int]]) -> Task:
     labels = torch.tensor([sample[1] for sample in samples])
     class_ids = torch.empty(int(labels.max()) + 1, dtype=torch.int64)
     class_ids[labels] = torch.tensor([sample[2] for sample in samples])
-    return Task((data, labels), class_ids)
+    return Task(data, labels, class_ids)
+
+
+def _batch(tasks: Sequence[Task], **_: object) -> Task | list[Task]:
+    """What a `DataLoader` makes of tasks: of one the task itself, of several their list."""
+    return tasks[0] if len(tasks) == 1 else list(tasks)
+
+
+default_collate_fn_map[Task] = _batch  # torch's documented door for types of one's own
 
 
 class SplitDataset(Dataset[tuple[Tensor, int]]):

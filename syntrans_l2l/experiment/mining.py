@@ -67,6 +67,8 @@ class Mining:
         """
         names = self.classes(root)
         miner, observed = self.miner, "none"
+        if self.dataset is not None:
+            miner = miner.among(list(self.dataset.class_counts(root)["train"]))
         if self.observer is not None and self.dataset is not None:
             data = self.dataset.load(root, cache, progress)
             pictures = BaseImages(data, per_class=self.per_class, seed=self.seed)

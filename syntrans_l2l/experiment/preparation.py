@@ -13,6 +13,7 @@ from syntrans_l2l.datasets.features import FeatureData
 from syntrans_l2l.encoders.students import Students
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.synmine import SynMine
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 from syntrans_l2l.training.features import extract
 
@@ -37,6 +38,7 @@ _TEXT_CODE = (
             "model_describer",
             "names",
             "refine",
+            "sentences",
             "synmine",
             "text_encoder",
             "text_tower",
@@ -110,6 +112,8 @@ class Preparation:
             ValueError: a class has no vector; the message lists the missing names.
         """
         names = self.students.data.class_names
+        if isinstance(encoder, SynMine):
+            encoder = encoder.among(self.students.data.train.class_names)
         key = {**encoder.key(), "class_names": list(names), "code": code_digest(*_TEXT_CODE)}
         place = digest(key)
         if place not in self._banks:

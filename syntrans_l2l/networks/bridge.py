@@ -19,8 +19,8 @@ class Perceptron(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.layers(x).float()  # in autocast too, for norms and losses
-        return out
+        out: Tensor = self.layers(x)
+        return out.to(next(self.parameters()).dtype)  # in autocast too, for norms and losses
 
 
 class Bridge(nn.Module):

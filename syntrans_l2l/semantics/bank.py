@@ -1,5 +1,8 @@
 """The SemanticBank: one vector a class, and where it came from."""
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,8 +35,8 @@ class SemanticBank:
                 f"{self.source}: {len(self.class_names)} class names need vectors of shape "
                 f"[{len(self.class_names)}, M], got {list(self.vectors.shape)}"
             )
-        if len(set(self.class_names)) != len(self.class_names):
-            twice = sorted({name for name in self.class_names if self.class_names.count(name) > 1})
+        rows = Counter(map(normal, self.class_names))
+        if twice := sorted(name for name, count in rows.items() if count > 1):
             raise ValueError(f"{self.source}: class names occur twice: {_some(twice)}")
         usable = self.vectors.isfinite().all(1) & (self.vectors != 0).any(1)
         if not usable.all():
@@ -52,17 +55,25 @@ class SemanticBank:
     def select(self, class_names: Sequence[str]) -> Tensor:
         """The vectors of `class_names` in that order, [len(class_names), M].
 
+        Names are compared by their Unicode normal form, and by nothing less: case counts.
+
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        rows = {name: row for row, name in enumerate(self.class_names)}
-        missing = [name for name in class_names if name not in rows]
+        rows = {normal(name): row for row, name in enumerate(self.class_names)}
+        missing = [name for name in class_names if normal(name) not in rows]
         if missing:
             raise ValueError(
                 f"{self.source} lacks vectors for {len(missing)} of {len(class_names)} classes: "
-                f"{_some(missing)}; add them under exactly these names"
+                f"{_some([self._nearest(name) for name in missing])}; add them under exactly these "
+                "names"
             )
-        return self.vectors[[rows[name] for name in class_names]]
+        return self.vectors[[rows[normal(name)] for name in class_names]]
+
+    def _nearest(self, class_name: str) -> str:
+        """A missing name, and how the bank spells it, where only case or separators differ."""
+        loose = [name for name in self.class_names if _loose(name) == _loose(class_name)]
+        return f"{class_name} (there is {loose[0]!r})" if loose else class_name
 
     def shuffled(self, seed: int) -> "SemanticBank":
         """The control: the same vectors, each under another class's name."""
@@ -71,6 +82,15 @@ class SemanticBank:
         donor = torch.empty_like(order)
         donor[order] = order.roll(1)  # one cycle through all classes: none keeps its own
         return SemanticBank(self.class_names, self.vectors[donor], f"{self.source} (shuffled)")
+
+
+def normal(class_name: str) -> str:
+    """A name as it is compared: one letter may be written as one or two characters of Unicode."""
+    return unicodedata.normalize("NFC", class_name)
+
+
+def _loose(class_name: str) -> str:
+    return " ".join(re.split(r"[\s_-]+", normal(class_name).casefold())).strip()
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:

@@ -58,7 +58,8 @@ def write_bank(bank: MinedBank, path: Path) -> None:
     shape = list(bank.vectors.vectors.shape)
     stored = {"file": vectors.name, "shape": shape, "sha256": sha256}
     whole = {"format": FORMAT, **text, "vectors": stored}
-    partial.write_text(json.dumps(whole, indent=1, ensure_ascii=False, default=str) + "\n")
+    content = json.dumps(whole, indent=1, ensure_ascii=False, default=str)
+    partial.write_text(content + "\n", encoding="utf-8")
     partial.replace(path)
 
 
@@ -70,7 +71,7 @@ def read_bank(path: Path) -> MinedBank:
         ValueError: one is not of the stated form, or they do not belong together.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")
         stored = content["vectors"]

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.names import readable
+from syntrans_l2l.semantics.sentences import joined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +16,7 @@ class Descriptor:
 
     Args:
         class_name: as the data set spells it.
-        phrase: completes "a photo of a NAME, which has ...".
+        phrase: completes "a photo of a NAME, which has ...", or is a sentence of its own.
         written_by: the model that wrote it.
         prompt: the text that it answered, as it was sent.
         agreement: how many describers wrote it.
@@ -66,11 +67,18 @@ class Refiner(Protocol):
         """All that determines the judgement, for the cache."""
         ...
 
-    def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
-        """Every descriptor with score, verdict and reason."""
+    def refine(
+        self, descriptors: Sequence[Descriptor], base_classes: Sequence[str] | None = None
+    ) -> list[Descriptor]:
+        """Every descriptor with score, verdict and reason.
+
+        Args:
+            descriptors: of all classes.
+            base_classes: which classes may tell a class from others; None is all of them.
+        """
         ...
 
 
 def prompt(class_name: str, phrase: str) -> str:
     """What the text tower reads for a class and a phrase about it."""
-    return f"a photo of a {readable(class_name)}, which has {phrase}"
+    return joined(readable(class_name), phrase)

@@ -20,7 +20,7 @@ class Journal:
     def read(self, model: Mapping[str, object], prompt: str) -> str | None:
         """The answer that `model` once gave to `prompt`; None where there is none to be read."""
         try:
-            entry = json.loads(self._path(model, prompt).read_text())
+            entry = json.loads(self._path(model, prompt).read_text(encoding="utf-8"))
             return str(entry["answer"])
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
@@ -31,7 +31,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         entry = {"model": dict(model), "prompt": prompt, "answer": answer}
         partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(entry, indent=1, default=str))
+        partial.write_text(json.dumps(entry, indent=1, default=str), encoding="utf-8")
         partial.replace(path)
 
     def _path(self, model: Mapping[str, object], prompt: str) -> Path:

@@ -16,13 +16,15 @@ from syntrans_l2l.semantics.text_tower import TextTower
 from syntrans_l2l.semantics.visual import VisualJudge, non_visual_word
 
 Anchor = Literal["name", "consensus"]
+Against = Literal["base", "all"]
 
 
 class TowerRefiner:
     """Keeps the phrases that are near their own class and far from the others.
 
     The score of phrase d of class c is its relevance `cos(T(d), anchor_c)` minus its
-    confusability, the mean of that cosine over the other classes. The anchor is
+    confusability, the mean of that cosine over the other classes: the base classes, so that what
+    is kept of a novel class is the same whatever other novel classes there are. The anchor is
     `T("a photo of a c")`, or what describers agree on: the mean of T over the phrases of c,
     each with the number of its writers as its weight. It reads texts alone; with
     the text tower of CLIP as T these are judged in the space of images. The phrase stands
@@ -34,6 +36,8 @@ class TowerRefiner:
     Args:
         tower: T, of CLIP or of a sentence encoder.
         anchor: "name", or "consensus" where names say little and several describers write.
+        against: the classes of the confusability: "base", or "all" that are refined together,
+            which tells novel classes from each other.
         agreement: phrases of fewer describers go.
         keep: the best so many of each class stay (M_d).
         duplicate: a phrase whose bare text has a cosine above this with that of a better one
@@ -42,7 +46,7 @@ class TowerRefiner:
             to the word list.
 
     Raises:
-        ValueError: `keep` or `agreement` is not positive, or an unknown anchor.
+        ValueError: `keep` or `agreement` is not positive, or an unknown `anchor` or `against`.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class TowerRefiner:
         tower: TextTower,
         *,
         anchor: Anchor = "name",
+        against: Against = "base",
         agreement: int = 1,
         keep: int = 4,
         duplicate: float = 0.98,
@@ -62,8 +67,11 @@ class TowerRefiner:
             )
         if anchor not in ("name", "consensus"):
             raise ValueError(f"TowerRefiner.anchor must be name or consensus, got {anchor!r}")
+        if against not in ("base", "all"):
+            raise ValueError(f"TowerRefiner.against must be base or all, got {against!r}")
         self.tower = tower
         self.anchor = anchor
+        self.against = against
         self.agreement = agreement
         self.keep = keep
         self.duplicate = duplicate
@@ -71,11 +79,14 @@ class TowerRefiner:
         judged = f"{judge.source}, " if judge else ""
         agreed = f"{agreement} describers agreeing, " if agreement > 1 else ""
         towards = ", nearest to their consensus" if anchor == "consensus" else ""
-        self.source = f"{judged}{agreed}score of {tower.source}{towards}, best {keep}"
+        self.source = (
+            f"{judged}{agreed}score of {tower.source}{towards}, best {keep} against {against}"
+        )
 
     def key(self) -> dict[str, object]:
         settings = {
             "anchor": self.anchor,
+            "against": self.against,
             "agreement": self.agreement,
             "keep": self.keep,
             "duplicate": self.duplicate,
@@ -86,23 +97,39 @@ class TowerRefiner:
             **(self.judge.key() if self.judge else {}),
         }
 
-    def refine(self, descriptors: Sequence[Descriptor]) -> list[Descriptor]:
-        names = list(dict.fromkeys(descriptor.class_name for descriptor in descriptors))
+    def refine(
+        self, descriptors: Sequence[Descriptor], base_classes: Sequence[str] | None = None
+    ) -> list[Descriptor]:
+        """As the protocol says.
+
+        Raises:
+            ValueError: consensus anchors, and base classes without phrases.
+        """
+        described = list(dict.fromkeys(descriptor.class_name for descriptor in descriptors))
+        rivals = described if base_classes is None or self.against == "all" else base_classes
+        names = list(dict.fromkeys([*described, *rivals]))
         bare = self.tower.text_features([d.phrase for d in descriptors])  # [n, M]
         place = {name: number for number, name in enumerate(names)}
         owner = torch.tensor([place[d.class_name] for d in descriptors])
         if self.anchor == "name":
             anchors = self.tower.text_features(prompts(names))  # [C, M]
+        elif silent := names[len(described) :]:
+            raise ValueError(
+                "TowerRefiner.anchor = 'consensus' needs phrases of all base classes, and has "
+                f"none of {', '.join(silent[:8])}: describe them too, or set TowerRefiner.against "
+                "= 'all'"
+            )
         else:
             writers = torch.tensor([float(d.agreement * d.kept) for d in descriptors])
             anchors = consensus(bare, writers, owner)
-        scores = relevance_minus_confusability(bare, anchors, owner)
+        others = torch.tensor([place[name] for name in rivals])
+        scores = relevance_minus_confusability(bare, anchors, owner, others)
         faults = self._faults(descriptors)
         verdicts = [
             replace(descriptor, score=score, kept=False, reason=fault)
             for descriptor, score, fault in zip(descriptors, scores.tolist(), faults, strict=True)
         ]
-        for number in range(len(names)):
+        for number in range(len(described)):
             rows = torch.where(owner == number)[0]
             best_first = rows[scores[rows].argsort(descending=True, stable=True)].tolist()
             kept: list[int] = []
@@ -152,13 +179,16 @@ def consensus(texts: Tensor, writers: Tensor, owner: Tensor) -> Tensor:
     return F.normalize(sums.index_add(0, owner, texts * writers[:, None]), dim=-1)
 
 
-def relevance_minus_confusability(texts: Tensor, anchors: Tensor, owner: Tensor) -> Tensor:
-    """Cosine with the own class's anchor, minus the mean of those with the others'.
+def relevance_minus_confusability(
+    texts: Tensor, anchors: Tensor, owner: Tensor, rivals: Tensor
+) -> Tensor:
+    """Cosine with the own class's anchor, minus the mean of those with the other rivals'.
 
-    Shapes: texts [n, M], anchors [C, M], both normalised; owner [n], indices of anchors -> [n].
+    Shapes: texts [n, M], anchors [C, M], both normalised; owner [n] and rivals [R], indices of
+    anchors -> [n].
     """
     cosine = texts @ anchors.T
-    own = cosine.gather(1, owner[:, None])[:, 0]
-    if len(anchors) == 1:  # nothing to be confused with
-        return own
-    return own - (cosine.sum(1) - own) / (len(anchors) - 1)
+    own = cosine.gather(1, owner[:, None])  # [n, 1]
+    other = owner[:, None] != rivals  # [n, R]
+    confusability = (cosine[:, rivals] * other).sum(1) / other.sum(1).clamp(min=1)
+    return own[:, 0] - confusability  # with nothing to be confused with, the relevance

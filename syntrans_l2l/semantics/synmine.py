@@ -24,6 +24,7 @@ class SynMine:
         describer: writes the phrases.
         refiner: judges them; None keeps all.
         temperature: t of the weights `softmax_d(score / t)`; None weighs all phrases alike.
+        base_classes: those that the refiner tells a class from; None is all that it is given.
 
     Raises:
         ValueError: a temperature that is not positive, or one without a refiner's scores.
@@ -36,6 +37,7 @@ class SynMine:
         refiner: Refiner | None = None,
         *,
         temperature: float | None = None,
+        base_classes: Sequence[str] | None = None,
     ) -> None:
         if temperature is not None and (temperature <= 0 or refiner is None):
             raise ValueError(
@@ -46,19 +48,34 @@ class SynMine:
         self.describer = describer
         self.refiner = refiner
         self.temperature = temperature
+        self.base_classes = base_classes if base_classes is None else list(base_classes)
         refined = f"refined by {refiner.source}" if refiner else "unrefined"
         weighted = f", weighted at {temperature}" if temperature else ""
         self.source = f"SynMine ({describer.source}, {refined}{weighted}), {tower.source}"
 
     def key(self) -> dict[str, object]:
-        refiner = self.refiner.key() if self.refiner else {}
+        refiner: dict[str, object] = {}
+        if self.refiner is not None:
+            refiner = {**self.refiner.key(), "base_classes": self.base_classes}
         weights = {"temperature": self.temperature}
         return {"synmine": self.tower.digest, **self.describer.key(), **refiner, **weights}
 
     def joined_by(self, describer: Describer) -> "SynMine":
         """The same with another describer beside its own."""
-        both = Collaboration([self.describer, describer])
-        return SynMine(self.tower, both, self.refiner, temperature=self.temperature)
+        return self._with(Collaboration([self.describer, describer]), self.base_classes)
+
+    def among(self, base_classes: Sequence[str]) -> "SynMine":
+        """The same for a data set with these base classes."""
+        return self._with(self.describer, base_classes)
+
+    def _with(self, describer: Describer, base_classes: Sequence[str] | None) -> "SynMine":
+        return SynMine(
+            self.tower,
+            describer,
+            self.refiner,
+            temperature=self.temperature,
+            base_classes=base_classes,
+        )
 
     def mine(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
         """All descriptors, dropped ones included.
@@ -68,7 +85,7 @@ class SynMine:
         """
         descriptors = self.describer.describe(class_names, progress)
         if self.refiner is not None:
-            descriptors = self.refiner.refine(descriptors)
+            descriptors = self.refiner.refine(descriptors, self.base_classes)
         kept = {descriptor.class_name for descriptor in descriptors if descriptor.kept}
         empty = [name for name in class_names if name not in kept]
         if empty:

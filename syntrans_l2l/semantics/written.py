@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 
 from syntrans_l2l.progress import Progress, silent
@@ -19,8 +21,9 @@ SHIPPED = ("cifar100", "cub", "imagenet")
 class Written:
     """Phrases by class name, from a JSON file: {"NAME": ["phrase", ...], ...}.
 
-    Names are compared without case, underscores, hyphens and CUB's numbers; the classes of a
-    file of WordNet ids are found by their first synonym too.
+    A phrase completes "a photo of a NAME, which has ...", or is a whole sentence. A class is found
+    under exactly its name, else by what is like it: without case, underscores, hyphens and CUB's
+    numbers; the classes of a file of WordNet ids are found by their first synonym too.
 
     Args:
         path: the file.
@@ -47,37 +50,69 @@ class Written:
         Raises:
             ValueError: the file is not of the stated form, or a class occurs twice or is empty.
         """
-        return _checked(_json(self.path.read_text(), str(self.path)), str(self.path))
+        return _checked(_json(self.path), str(self.path))
 
     def key(self) -> dict[str, object]:
         text = json.dumps(dict(self.phrases), sort_keys=True)
         return {"written": hashlib.sha256(text.encode()).hexdigest(), "by": self.source}
 
     def describe(self, class_names: Sequence[str], progress: Progress = silent) -> list[Descriptor]:
-        found = {
-            name: self._names.get(_plain(name)) or self._names.get(_plain(readable(name)))
-            for name in class_names
-        }
+        """As the protocol says.
+
+        Raises:
+            ValueError: a class has no phrases, or does not say which of several it means.
+        """
+        found = {name: self._key(name) for name in class_names}
         missing = [name for name, key in found.items() if key is None]
         if missing:
             raise ValueError(
                 f"{self.source}: no descriptors for {len(missing)} of {len(class_names)} classes: "
                 f"{', '.join(missing[:8])}; add them under exactly these names"
             )
+        readers: dict[str | None, str] = {}
+        for name, key in found.items():
+            other = readers.setdefault(key, name)
+            if readable(other) != readable(name):  # one class of two domains is one class
+                raise ValueError(
+                    f"{self.source}: the classes {other!r} and {name!r} would both read the "
+                    f"phrases of {key!r}; give each its own, under exactly these names"
+                )
         return [
             Descriptor(class_name=name, phrase=phrase, written_by=self.source, prompt=self.prompt)
             for name, key in found.items()
             for phrase in self.phrases[str(key)]
         ]
 
+    def _key(self, class_name: str) -> str | None:
+        """What the file calls a class: exactly so, else the one name that is like it.
+
+        Raises:
+            ValueError: several names of the file are like it.
+        """
+        if class_name in self.phrases:
+            return class_name
+        spellings = _plain(class_name), _plain(readable(class_name))
+        for names, spelling in product(self._alike, spellings):
+            keys = names.get(spelling, [])
+            if len(keys) > 1:
+                raise ValueError(
+                    f"{self.source}: the class {class_name!r} may be any of {', '.join(keys)}; "
+                    "call it exactly as the file does"
+                )
+            if keys:
+                return keys[0]
+        return None
+
     @cached_property
-    def _names(self) -> dict[str, str]:
-        """The file's own names by what they are looked up under; ambiguous ones left out."""
-        plain = {_plain(key): key for key in self.phrases}
+    def _alike(self) -> tuple[Mapping[str, list[str]], Mapping[str, list[str]]]:
+        """The file's names by what they are looked up under: as they are, and as they are read."""
+        plain: dict[str, list[str]] = {}
         spoken: dict[str, list[str]] = {}
         for key in self.phrases:
+            plain.setdefault(_plain(key), []).append(key)
             spoken.setdefault(_plain(readable(key)), []).append(key)
-        return {name: keys[0] for name, keys in spoken.items() if len(keys) == 1} | plain
+        # two WordNet ids that share a first synonym are found by their ids only
+        return plain, {name: keys for name, keys in spoken.items() if len(keys) == 1}
 
 
 class Shipped(Written):
@@ -95,7 +130,7 @@ class Shipped(Written):
             raise ValueError(f"no shipped descriptors {name!r}; there are {', '.join(SHIPPED)}")
         path = files("syntrans_l2l") / "assets" / "descriptors" / f"{name}.json"
         super().__init__(Path(str(path)))
-        content = _json(self.path.read_text(), str(self.path))
+        content = _json(self.path)
         self._shipped = _checked(content.get("classes"), name)
         if content.get("sha256") != phrases_digest(self._shipped):
             raise ValueError(
@@ -118,11 +153,14 @@ def phrases_digest(phrases: Mapping[str, Sequence[str]]) -> str:
 
 def _plain(name: str) -> str:
     """A name without what spellings differ in."""
+    name = unicodedata.normalize("NFC", name)
     bare = name.split(".", 1)[1] if name[:3].isdigit() and "." in name else name
     return " ".join(bare.replace("_", " ").replace("-", " ").casefold().split())
 
 
-def _json(text: str, where: str) -> dict[str, object]:
+def _json(path: Path) -> dict[str, object]:
+    """The object in a file of UTF-8, with or without a byte order mark."""
+
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         names = [name for name, _ in pairs]
         twice = {name for name in names if names.count(name) > 1}
@@ -131,11 +169,13 @@ def _json(text: str, where: str) -> dict[str, object]:
         return dict(pairs)
 
     try:
-        content = json.loads(text, object_pairs_hook=unique)
+        content = json.loads(path.read_text("utf-8-sig"), object_pairs_hook=unique)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: {error}; save it as UTF-8") from error
     except ValueError as error:
-        raise ValueError(f"{where}: {error}") from error
+        raise ValueError(f"{path}: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{where}: a JSON object of class names is wanted")
+        raise ValueError(f"{path}: a JSON object of class names is wanted")
     return content
 
 

@@ -23,10 +23,10 @@ SIZES: dict[str, Any] = {
 }
 
 
-def trainer() -> pl.Trainer:
+def trainer(**settings: Any) -> pl.Trainer:
     return pl.Trainer(
         max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False,
+        enable_progress_bar=False, enable_model_summary=False, **settings,
     )  # fmt: skip
 
 
@@ -83,11 +83,28 @@ def test_fit_validate_and_test(data: FewShotData, monkeypatch: pytest.MonkeyPatc
         assert 0 <= metrics[f"{name}_accuracy"] <= 1 and metrics[f"{name}_loss"] > 0
 
 
+@pytest.mark.parametrize("precision", ["bf16-true", "64-true"])
+def test_true_precision_keeps_the_class_ids(
+    data: FewShotData, monkeypatch: pytest.MonkeyPatch, precision: Any
+) -> None:
+    ours, seen = module(data), []
+    adapt = SynTrans.adapt
+
+    def spy(self: SynTrans, support: Tensor, labels: Tensor, ids: Tensor, **rest: Any) -> None:
+        seen.append((support.dtype, labels.dtype, ids.dtype, len(ids)))
+        adapt(self, support, labels, ids, **rest)
+
+    monkeypatch.setattr(SynTrans, "adapt", spy)
+    trainer(precision=precision).fit(ours, batcher(data))
+    dtype = torch.bfloat16 if precision == "bf16-true" else torch.float64
+    assert set(seen) == {(dtype, torch.int64, torch.int64, 4)}
+
+
 def test_it_takes_the_first_shots_of_each_class_whatever_the_order(data: FewShotData) -> None:
     ours = module(data).eval()
     task = SemanticTaskset(data.train, 4, 5).sample()
     order = torch.tensor([5 * c + sample for sample in range(5) for c in (2, 0, 3, 1)])
-    shuffled = type(task)((task[0][order], task[1][order]), task.class_ids)
+    shuffled = type(task)(task.data[order], task.labels[order], task.class_ids)
     ours.train()
     ours.algorithm.eval()
     loss, accuracy = ours.meta_learn(task, 0, 4, 2, 3)

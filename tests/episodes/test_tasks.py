@@ -1,4 +1,5 @@
 import copy
+import functools
 import importlib
 import pickle
 import random
@@ -6,7 +7,11 @@ import random
 import pytest
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.precision.utils import _convert_fp_tensor
+from lightning_utilities import apply_to_collection
 from torch import nn
+from torch.utils.data import DataLoader
+from torch.utils.data._utils.pin_memory import pin_memory
 
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.datasets.base import FewShotData
@@ -38,14 +43,59 @@ def test_images_lie_between_zero_and_one(data: FewShotData) -> None:
     assert images.min() >= 0 and 0.9 < images.max() <= 1
 
 
+def a_task() -> Task:
+    return Task(torch.rand(4, 3), torch.tensor([0, 0, 1, 1]), torch.tensor([8, 1_000_003]))
+
+
+def test_task_unpacks_as_data_and_labels() -> None:
+    task = a_task()
+    data, labels = task
+    assert len(task) == 2 and data is task[0] is task.data and labels is task[1] is task.labels
+
+
 def test_task_survives_moving_copying_and_pickling() -> None:
-    task = Task((torch.zeros(4, 3), torch.zeros(4)), torch.tensor([8, 2]))
-    rebuilt = type(task)(list(task))  # as Lightning does with tuples
-    assert len(rebuilt) == 2 and rebuilt.class_ids is None
+    task = a_task()
     for other in (task.to("cpu"), copy.deepcopy(task), pickle.loads(pickle.dumps(task))):
-        data, labels = other
-        assert isinstance(other, Task) and len(data) == len(labels) == 4
-        assert other.class_ids is not None and other.class_ids.tolist() == [8, 2]
+        assert isinstance(other, Task) and torch.equal(other.data, task.data)
+        assert other.class_ids.tolist() == [8, 1_000_003]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_labels_and_class_ids_stay_integers(dtype: torch.dtype) -> None:
+    """bfloat16 cannot tell 1,000,003 from its neighbours."""
+    plugin = functools.partial(
+        apply_to_collection, function=_convert_fp_tensor, dtype=torch.Tensor, dst_type=dtype
+    )
+    for moved in (a_task().to(dtype), a_task().to("cpu", dtype), plugin(a_task())):
+        assert isinstance(moved, Task) and moved.data.dtype == dtype
+        assert moved.labels.dtype == moved.class_ids.dtype == torch.int64
+        assert moved.class_ids.tolist() == [8, 1_000_003]
+
+
+@pytest.mark.parametrize("batch_size", [None, 1])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_data_loader_keeps_class_ids(
+    data: FewShotData, batch_size: int | None, workers: int
+) -> None:
+    taskset = SemanticTaskset(data.test, 3, 2, num_tasks=4)
+    loader = DataLoader(taskset, batch_size=batch_size, num_workers=workers)
+    tasks = list(loader)
+    assert len(tasks) == 4
+    for task in tasks:
+        assert isinstance(task, Task) and len(task.class_ids.unique()) == 3
+        assert task.data.shape == (6, 3, 32, 32)
+
+
+def test_a_data_loader_gives_several_tasks_as_a_list(data: FewShotData) -> None:
+    [tasks] = DataLoader(SemanticTaskset(data.test, 3, 2, num_tasks=4), batch_size=4)
+    assert len(tasks) == 4 and all(isinstance(task, Task) for task in tasks)
+
+
+def test_pinned_memory_keeps_class_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    # without a GPU nothing can be pinned: torch's own walk is what is asked here
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self.clone())
+    pinned = pin_memory(a_task())
+    assert isinstance(pinned, Task) and pinned.class_ids.tolist() == [8, 1_000_003]
 
 
 def test_the_shape_of_get_tasksets(data: FewShotData) -> None:
@@ -81,4 +131,4 @@ def test_learn2learns_unmodified_lightning_module_trains_on_it(data: FewShotData
     before = module.features[1].weight.detach().clone()
     trainer.fit(module, batches)
     assert not torch.equal(before, module.features[1].weight)
-    assert seen and all(ids is not None and len(ids) == 5 for ids in seen)
+    assert seen and all(len(ids) == 5 for ids in seen)

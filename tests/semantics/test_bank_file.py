@@ -1,5 +1,7 @@
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from syntrans_l2l.experiment.config import class_vectors
+from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.bank_file import BankFile, MinedBank, read_bank, write_bank
 from syntrans_l2l.semantics.descriptors import Descriptor, prompt
 from syntrans_l2l.semantics.refine import TowerRefiner
@@ -66,6 +69,54 @@ def test_people_can_read_it(bank: MinedBank, tmp_path: Path) -> None:
     assert text.count("they must be TRUE, VISUAL, SPECIFIC") == 1
     stored = hashlib.sha256((tmp_path / "bank.safetensors").read_bytes()).hexdigest()
     assert content["vectors"]["sha256"] == stored
+
+
+def test_names_with_accents_and_cases(tower: SentenceTower, tmp_path: Path) -> None:
+    names = ("cafe\u0301", "Apple", "apple")
+    descriptors = [
+        Descriptor(class_name=name, phrase=f"a {colour} thing", written_by="é", prompt="ü")
+        for name, colour in zip(names, ("red", "green", "blue"), strict=True)
+    ]
+    mined = MinedBank(
+        vectors=SemanticBank(names, torch.eye(3), "made by hand"),
+        descriptors=descriptors, dataset="", observed="none", made_by={},
+    )  # fmt: skip
+    write_bank(mined, tmp_path / "bank.json")
+    file = BankFile(tmp_path / "bank.json")
+    assert list(file.bank.descriptors) == descriptors
+    vectors = file.encode_classes(["apple", "caf\u00e9", "Apple"]).vectors
+    assert torch.equal(vectors, torch.eye(3)[[2, 0, 1]])
+
+
+_SCRIPT = """
+import sys, warnings
+from pathlib import Path
+import torch
+from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.bank_file import MinedBank, read_bank, write_bank
+from syntrans_l2l.semantics.descriptors import Descriptor
+from syntrans_l2l.semantics.journal import Journal
+from syntrans_l2l.semantics.written import Written
+folder = Path(sys.argv[1])
+warnings.simplefilter("error", EncodingWarning)
+d = Descriptor(class_name="caf\u00e9", phrase="gr\u00fcn", written_by="", prompt="")
+bank = MinedBank(vectors=SemanticBank(("caf\u00e9",), torch.ones(1, 2), ""), descriptors=[d],
+                 dataset="", observed="", made_by={})
+write_bank(bank, folder / "bank.json")
+assert read_bank(folder / "bank.json").descriptors == [d]
+Journal(folder).write({}, "\u00fc", "\u00e4")
+assert Journal(folder).read({}, "\u00fc") == "\u00e4"
+(folder / "own.json").write_bytes('{"caf\u00e9": ["gr\u00fcn"]}'.encode())
+assert Written(folder / "own.json").describe(["caf\u00e9"])[0].phrase == "gr\u00fcn"
+"""
+
+
+def test_no_file_depends_on_the_locale(tmp_path: Path) -> None:
+    """Python warns of each file that is opened in the locale's encoding; here that is an error."""
+    command = [sys.executable, "-X", "warn_default_encoding", "-c", _SCRIPT, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
 
 
 def test_any_benchmark_takes_it(bank: MinedBank, tmp_path: Path) -> None:

@@ -55,6 +55,18 @@ def test_bad_vector_files(tmp_path: Path) -> None:
         VectorFile(tmp_path / "none.npz")
 
 
+def test_names_are_compared_by_their_normal_form_and_by_case(tmp_path: Path) -> None:
+    vectors = np.arange(1.0, 13.0).reshape(3, 4)
+    file = VectorFile(write_npz(tmp_path / "v.npz", vectors, ("cafe\u0301", "Apple", "apple")))
+    names = ["apple", "caf\u00e9", "Apple"]
+    assert file.encode_classes(names).vectors.tolist() == vectors[[2, 0, 1]].tolist()
+    with pytest.raises(ValueError, match=r"lacks .* APPLE_ \(there is 'Apple'\), bed; add"):
+        file.encode_classes(["APPLE_", "bed"])
+    twice = write_npz(tmp_path / "w.npz", vectors[:2], ("cafe\u0301", "caf\u00e9"))
+    with pytest.raises(ValueError, match="occur twice: caf\u00e9"):
+        VectorFile(twice).read()
+
+
 def test_a_pickle_in_an_npz_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "p.npz", class_names=np.array([print], dtype=object), vectors=np.ones(1))
     with pytest.raises(ValueError, match="allow_pickle"):

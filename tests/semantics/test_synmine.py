@@ -10,7 +10,12 @@ from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.collaboration import Collaboration
 from syntrans_l2l.semantics.demo_describer import VAGUE, DemoDescriber
 from syntrans_l2l.semantics.descriptors import Descriptor, prompt
-from syntrans_l2l.semantics.refine import TowerRefiner, consensus, relevance_minus_confusability
+from syntrans_l2l.semantics.refine import (
+    Anchor,
+    TowerRefiner,
+    consensus,
+    relevance_minus_confusability,
+)
 from syntrans_l2l.semantics.synmine import SynMine
 
 TEACHER = ClipTeacher("embedded")
@@ -50,10 +55,14 @@ def test_the_describer_knows_its_limits() -> None:
 def test_scores_by_hand() -> None:
     anchors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     texts = torch.tensor([[0.8, 0.6], [0.0, 1.0]])
-    scores = relevance_minus_confusability(texts, anchors, torch.tensor([0, 1]))
-    torch.testing.assert_close(
-        scores, torch.tensor([0.8 - (0.6 + 0.96) / 2, 1.0 - (0.0 + 0.8) / 2])
-    )
+    owner = torch.tensor([0, 1])
+    for rivals, expected in (
+        ([0, 1, 2], [0.8 - (0.6 + 0.96) / 2, 1.0 - (0.0 + 0.8) / 2]),
+        ([0, 2], [0.8 - 0.96, 1.0 - (0.0 + 0.8) / 2]),  # the second class is novel
+        ([1], [0.8 - 0.6, 1.0]),  # nothing to be confused with
+    ):
+        scores = relevance_minus_confusability(texts, anchors, owner, torch.tensor(rivals))
+        torch.testing.assert_close(scores, torch.tensor(expected))
 
 
 def kept_shares(refined: Sequence[Descriptor]) -> tuple[float, float]:
@@ -71,6 +80,56 @@ def test_refining_drops_wrong_phrases_and_loses_nothing() -> None:
     assert all(1 <= sum(d.kept for d in refined if d.class_name == n) <= 4 for n in NAMES)
     right, others = kept_shares(refined)
     assert right > 1.2 * others
+
+
+def kept_of(miner: SynMine, names: Sequence[str], name: str) -> dict[str, float | None]:
+    return {d.phrase: d.score for d in miner.mine(names) if d.kept and d.class_name == name}
+
+
+@pytest.mark.parametrize("anchor", ["name", "consensus"])
+def test_a_novel_class_does_not_depend_on_the_other_novel_classes(anchor: Anchor) -> None:
+    base, novel = class_names()["train"][:12], NAMES
+    chosen = {}
+    for against in ("base", "all"):
+        refiner = TowerRefiner(TEACHER, anchor=anchor, against=against)  # type: ignore[arg-type]
+        miner = SynMine(TEACHER, DemoDescriber(), refiner).among(base)
+        chosen[against] = [
+            [kept_of(miner, [*base, *others], name) for others in (novel, novel[:6], [name])]
+            for name in novel[:6]
+        ]
+    for all_of_them, some, alone in chosen["base"]:
+        assert all_of_them.keys() == some.keys() == alone.keys()
+        assert some == pytest.approx(all_of_them, abs=1e-6)
+        assert alone == pytest.approx(all_of_them, abs=1e-6)
+    # the same phrases, told from whatever else is novel, are scored otherwise
+    assert all(each[0] != pytest.approx(each[2], abs=1e-6) for each in chosen["all"])
+    assert any(each[0].keys() != each[2].keys() for each in chosen["all"])
+
+
+def test_base_classes_that_are_not_described() -> None:
+    base = class_names()["train"][:12]
+    miner = SynMine(TEACHER, DemoDescriber(), TowerRefiner(TEACHER)).among(base)
+    for name in NAMES[:3]:
+        together = kept_of(miner, [*base, *NAMES], name)
+        assert kept_of(miner, NAMES, name) == pytest.approx(together, abs=1e-6)
+    consensual = TowerRefiner(TEACHER, anchor="consensus")
+    with pytest.raises(ValueError, match=f"needs phrases of all base classes.*{base[0]}"):
+        SynMine(TEACHER, DemoDescriber(), consensual).among(base).mine(NAMES)
+
+
+def test_against_is_recorded() -> None:
+    miners = [
+        SynMine(TEACHER, DemoDescriber(), TowerRefiner(TEACHER, against="base")).among(NAMES[:5]),
+        SynMine(TEACHER, DemoDescriber(), TowerRefiner(TEACHER, against="base")).among(NAMES[:6]),
+        SynMine(TEACHER, DemoDescriber(), TowerRefiner(TEACHER, against="all")).among(NAMES[:5]),
+    ]
+    keys = [miner.key() for miner in miners]
+    assert keys[0] != keys[1] and keys[0] != keys[2]
+    assert keys[0]["base_classes"] == list(NAMES[:5])
+    assert "best 4 against base" in miners[0].source and "against all" in miners[2].source
+    assert miners[0].joined_by(DemoDescriber(seed=1)).base_classes == list(NAMES[:5])
+    with pytest.raises(ValueError, match="against must be base or all, got 'novel'"):
+        TowerRefiner(TEACHER, against="novel")  # type: ignore[arg-type]
 
 
 def test_what_several_describers_agree_on_is_kept() -> None:

@@ -137,6 +137,39 @@ def test_a_file_by_hand(tmp_path: Path) -> None:
     assert keys[0] != keys[1]
 
 
+def phrases_of(path: Path, classes: Sequence[str]) -> dict[str, list[str]]:
+    found = Written(path).describe(classes)
+    return {name: [d.phrase for d in found if d.class_name == name] for name in classes}
+
+
+def test_names_that_differ_in_case_only_stay_apart(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"Apple": ["a lit screen"], "apple": ["a red skin"]}))
+    expected = {"apple": ["a red skin"], "Apple": ["a lit screen"]}
+    assert phrases_of(path, ["apple", "Apple"]) == expected
+    with pytest.raises(ValueError, match="'APPLE' may be any of Apple, apple; call it exactly"):
+        Written(path).describe(["APPLE"])
+    path.write_text(json.dumps({"apple": ["a red skin"]}))
+    assert phrases_of(path, ["Apple"]) == {"Apple": ["a red skin"]}
+    with pytest.raises(ValueError, match=r"'apple' and 'Apple' would both read .* of 'apple'"):
+        Written(path).describe(["apple", "Apple"])
+
+
+def test_one_letter_written_in_two_ways(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"cafe\u0301": ["small tables"]}))
+    assert phrases_of(path, ["caf\u00e9"]) == {"caf\u00e9": ["small tables"]}
+
+
+def test_encodings_of_a_file(tmp_path: Path) -> None:
+    path, text = tmp_path / "mine.json", json.dumps({"café": ["grüne Läden"]}, ensure_ascii=False)
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert phrases_of(path, ["café"]) == {"café": ["grüne Läden"]}
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"mine\.json: .*can't decode.*; save it as UTF-8"):
+        Written(path).describe(["café"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
