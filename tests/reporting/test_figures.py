@@ -1,4 +1,6 @@
 import builtins
+import io
+import itertools
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.reporting.collection import boards, collect
 from syntrans_l2l.reporting.figures.album import pictures
 from syntrans_l2l.reporting.figures.alpha import alpha_figure
+from syntrans_l2l.reporting.figures.bars import bars_figure
+from syntrans_l2l.reporting.figures.card import ClassCard, cards_figure
 from syntrans_l2l.reporting.figures.classes import gain_figure
 from syntrans_l2l.reporting.figures.episode import episode_sheet
 from syntrans_l2l.reporting.figures.style import COLOURS, MARKERS, save
@@ -38,8 +42,9 @@ def test_weights_have_a_look_and_a_name_for_each_class() -> None:
     figure = weights_figure({1: diagnostics("syntrans", 1)}, NAMES)
     assert [panel.get_title() for panel in figure.axes] == ["1-shot, visual", "1-shot, multimodal"]
     for panel in figure.axes:
-        assert {text.get_text() for text in panel.texts} == {n.replace("_", " ") for n in NAMES}
         assert sum(len(points.get_offsets()) for points in panel.collections) == 200
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [n.replace("_", " ") for n in NAMES]
     looks = {(COLOURS[c % 7], MARKERS[c // 7 % 3]) for c in range(CLASSES)}
     assert len(looks) == CLASSES
 
@@ -54,17 +59,60 @@ def test_gain_per_class_is_the_difference_of_shares() -> None:
     assert panel.get_yticklabels()[0].get_text() == NAMES[0].replace("_", " ")
 
 
-def test_the_sheet_says_what_each_method_said() -> None:
+def test_the_sheet_says_what_each_row_said() -> None:
     split = random_split(CLASSES, 20, "novel")
     tensors = diagnostics("syntrans", 1)
-    figure = episode_sheet({"one": tensors, "two": tensors}, split)
-    texts = [text.get_text() for panel in figure.axes for text in panel.texts]
-    assert len(texts) == 5 * 6 * 2
-    answers = tensors["shown_answers"][0].view(5, 15)
-    assert texts[0] == "ABCDE"[answers[0, 0]] + ("" if answers[0, 0] == 0 else " ×")
-    images = [panel.images for panel in figure.axes if panel.images]
-    first = split.images[tensors["shown_support"][0, 0, 0]].permute(1, 2, 0)
-    assert np.array_equal(images[0][0].get_array(), first.numpy())
+    [panel] = episode_sheet({"one": tensors, "two": tensors}, split).axes
+    texts = [text.get_text() for text in panel.texts]
+    classes, answers = tensors["shown_classes"][0], tensors["shown_answers"][0].view(5, 15)
+    names = [split.class_names[int(c)].replace("_", " ") for c in classes]
+    assert texts.count("one") == texts.count("two") == 5  # named in each band
+    right = int((answers[:, :6] == torch.arange(5)[:, None]).sum())
+    assert texts.count("✓") == 2 * right
+    for way, name in enumerate(names):
+        wrong = int(((answers[:, :6] == way) & (torch.arange(5)[:, None] != way)).sum())
+        assert texts.count(name) == 1 + 2 * wrong  # its own band, and who took others for it
+    assert np.array_equal(
+        panel.images[0].get_array(),
+        split.images[tensors["shown_support"][0, 0, 0]].permute(1, 2, 0).numpy(),
+    )
+
+
+def test_no_text_of_a_figure_lies_on_another_or_leaves_the_page() -> None:
+    """Drawn by matplotlib itself, at print size."""
+    split = random_split(CLASSES, 20, "a_novel_class_with_a_long_name")
+    tensors = diagnostics("syntrans", 5)
+    rows = ("ProtoNet (cosine)", "SynTrans, shuffled text", "SynTrans")
+    figures = [
+        episode_sheet(dict.fromkeys(rows, tensors), split),
+        bars_figure(
+            {k: dict.fromkeys(rows, (70.0, 0.3)) for k in (1, 5)}, dict.fromkeys(rows, True), 5
+        ),
+        cards_figure(
+            [ClassCard("a heron", split.images[0], [("a long neck", 0.1)], [("a bird", None)])] * 2
+        ),
+    ]
+    for figure in figures:
+        figure.savefig(io.BytesIO(), format="png")
+        page = figure.bbox
+        boxes = [
+            text.get_window_extent()
+            for panel in figure.axes
+            for text in [*panel.texts, *(panel.get_yticklabels() if panel.axison else [])]
+            if text.get_text() and text.get_visible()
+        ]
+        for box in boxes:
+            assert page.x0 <= box.x0 and box.x1 <= page.x1, box
+        for one, two in itertools.combinations(boxes, 2):
+            assert not (one.padded(-1).overlaps(two.padded(-1))), (one, two)
+
+
+def test_bars_begin_at_chance_and_mark_text() -> None:
+    rows = {"plain": (60.0, 0.5), "reading": (80.0, 0.2)}
+    [panel] = bars_figure({1: rows}, {"plain": False, "reading": True}, 5).axes
+    bars = [patch for patch in panel.patches if patch.get_width()]
+    assert [(bar.get_x(), bar.get_width()) for bar in bars] == [(20, 40), (20, 60)]
+    assert [bool(bar.get_hatch()) for bar in bars] == [False, True]
 
 
 def test_the_same_figure_gives_the_same_files(tmp_path: Path) -> None:
@@ -86,14 +134,16 @@ def test_what_is_missing_is_said_and_left_out(
     store = small_run(tmp_path)
     [board] = boards(collect([tmp_path])[0])
     names = [picture.name for picture in pictures(board, lambda record: random_split(20, 20, "n"))]
-    assert names == [f"cifar_fs_{name}" for name in ("alpha", "weights", "classes", "episode")]
+    assert names == [
+        f"cifar_fs_{name}" for name in ("rows", "alpha", "weights", "classes", "episode")
+    ]
     with caplog.at_level(logging.WARNING):
-        assert len(list(pictures(board, absent))) == 3
+        assert len(list(pictures(board, absent))) == 4
     assert "no episode sheet of cifar_fs: no images" in caplog.text
     for path in (store.out / "diagnostics").iterdir():
         path.write_bytes(b"damaged")
     with caplog.at_level(logging.WARNING):
-        assert list(pictures(board, absent)) == []
+        assert [picture.name for picture in pictures(board, absent)] == ["cifar_fs_rows"]
     assert "no figures of 6 records of cifar_fs" in caplog.text
 
 

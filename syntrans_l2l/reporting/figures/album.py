@@ -11,12 +11,13 @@ from torch import Tensor
 
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.reporting.collection import Board
-from syntrans_l2l.reporting.figures import alpha, classes, episode, weights
+from syntrans_l2l.reporting.figures import alpha, bars, classes, episode, weights
 from syntrans_l2l.reporting.figures.style import Figure
 from syntrans_l2l.reporting.records import Record, read_diagnostics
 
 TestSplit = Callable[[Record], Split]  # raises OSError or ValueError where it cannot be had
 logger = logging.getLogger(__name__)
+_ROWS = 5  # of an episode sheet
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class _Seen:
 
 
 def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
-    """The figures of each data set, of the most accurate row that mixes by alpha.
+    """The figures of each data set: of all rows, and of the most accurate one that mixes by alpha.
 
     What is missing or damaged is logged, and its figure left out.
 
@@ -48,6 +49,7 @@ def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
         ImportError: the extra `figures` is not installed; the message is the recipe.
     """
     for dataset in board.datasets:
+        yield _bars(board, dataset)
         seen = _diagnostics(board, dataset)
         mixing = [label for label, cells in seen.items()
                   if all("alphas" in cell.tensors for cell in cells.values())]  # fmt: skip
@@ -80,10 +82,25 @@ def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> I
         yield Picture(f"{dataset}_classes", where + classes.CAPTION, figure)
 
 
+def _bars(board: Board, dataset: str) -> Picture:
+    """All rows at all numbers of shots."""
+    accuracies: dict[int, dict[str, tuple[float, float]]] = {}
+    reads_text = {}
+    for line in board.lines:
+        for (name, shots), record in sorted(line.cells.items()):
+            if name == dataset:
+                accuracies.setdefault(shots, {})[line.label] = (record.accuracy, record.ci95)
+                reads_text[line.label] = record.uses_text
+    figure = bars.bars_figure(
+        dict(sorted(accuracies.items())), reads_text, board.lines[0].first.ways
+    )
+    return Picture(f"{dataset}_rows", f"{dataset}. {bars.CAPTION}", figure)
+
+
 def _sheet(
     dataset: str, seen: Mapping[str, dict[int, _Seen]], test_split: TestSplit
 ) -> Picture | None:
-    """The first episode at the fewest shots, of all rows that have seen it."""
+    """The first episode at the fewest shots: the reference and the most accurate rows."""
     if not seen:
         return None
     shots = min(shots for cells in seen.values() for shots in cells)
@@ -95,11 +112,15 @@ def _sheet(
         logger.warning("no episode sheet of %s: %s", dataset, error)
         return None
     same = {
-        label: cell.tensors
+        label: cell
         for label, cell in cells.items()
         if cell.record.data_fingerprint == first.record.data_fingerprint
     }
-    return Picture(f"{dataset}_episode", episode.CAPTION, episode.episode_sheet(same, split))
+    references = {cell.record.delta_vs for cell in same.values()}
+    kept = sorted(same, key=lambda label: -same[label].record.accuracy)[: _ROWS - 1]
+    kept += [label for label in same if same[label].record.method in references]
+    shown = {label: same[label].tensors for label in same if label in kept}
+    return Picture(f"{dataset}_episode", episode.CAPTION, episode.episode_sheet(shown, split))
 
 
 def _diagnostics(board: Board, dataset: str) -> dict[str, dict[int, _Seen]]:

@@ -1,58 +1,83 @@
-"""An episode to look at: support images, queries, and what each method said."""
+"""An episode to look at: support images, queries, and what each row said."""
 
+import textwrap
 from collections.abc import Mapping
 
 from torch import Tensor
 
 from syntrans_l2l.datasets.base import Split
-from syntrans_l2l.reporting.figures.style import BLACK, BLUE, VERMILION, Figure, new_figure, styled
+from syntrans_l2l.reporting.figures.style import BLACK, Figure, new_figure, styled
 
 CAPTION = (
-    "The first test episode: a class a line, its support on the left, its first queries beside it. "
-    "Below a query stands the class that each method said, in the order of the legend; a wrong "
-    "one is crossed."
+    "The first test episode, one class a band: the support on the left, queries on the right. "
+    "Below a query stands what each row answered: a tick where it is right, else the class that "
+    "it said, white on black."
 )
 _QUERIES = 6
 _SHOTS = 5
+_LABELS = 2.6  # width of the names on the left, in images, as all lengths here
+_GAP = 0.35  # between support and queries
+_LINE = 0.24  # height of a row's answers
+_BAND = 0.3  # height of a class's name, and the space between bands
+_INCHES = 0.82  # an image
+_SAID = 17  # characters of a wrong answer, as wide as an image
 
 
 @styled
 def episode_sheet(said: Mapping[str, Mapping[str, Tensor]], split: Split) -> Figure:
-    """The first episode of the diagnostics of several methods.
+    """The first episode of the diagnostics of several rows.
 
     Args:
-        said: by method; `shown_answers` [e, N * Q], `shown_classes` [e, N], `shown_support`
+        said: by row; `shown_answers` [e, N * Q], `shown_classes` [e, N], `shown_support`
             [e, N, K] and `shown_query` [e, N, Q], the same episodes for all.
         split: the test split that the indices point into.
     """
     episode = next(iter(said.values()))
-    classes, support = episode["shown_classes"][0], episode["shown_support"][0][:, :_SHOTS]
-    query = episode["shown_query"][0]
+    names = [split.class_names[int(c)].replace("_", " ") for c in episode["shown_classes"][0]]
+    support = episode["shown_support"][0][:, :_SHOTS]  # [N, K]
+    query = episode["shown_query"][0]  # [N, Q]
     ways, shots = support.shape
     shown = min(_QUERIES, query.shape[1])
-    below = 0.16 * len(said)  # inches of text under a query
-    figure = new_figure(0.85 * (shots + shown) + 0.6, (1.05 + below) * ways + 0.35)
-    widths = [1.0] * shots + [0.25] + [1.0] * shown
-    panels = figure.subplots(ways, shots + 1 + shown, gridspec_kw={"width_ratios": widths})
-    for way in range(ways):
-        letter, name = chr(ord("A") + way), split.class_names[int(classes[way])]
-        for panel in panels[way]:
-            panel.axis("off")
-        for panel, index in zip(panels[way], support[way], strict=False):
-            panel.imshow(split.images[index].permute(1, 2, 0).numpy())
-        panels[way][0].set_title(f"{letter}: {name.replace('_', ' ')}", fontsize=7, loc="left")
+    band = _BAND + 1.0 + _LINE * len(said)
+    queries = _LABELS + shots + _GAP  # where they begin
+    width, height = queries + shown, band * ways + 0.35
+    figure = new_figure(_INCHES * width, _INCHES * height)
+    figure.set_layout_engine("none")  # places are ours
+    panel = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+    panel.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    panel.axis("off")
+    panel.text(_LABELS, 0.2, "support", weight="bold")
+    panel.text(queries, 0.2, "queries, and what each row answered", weight="bold")
+    for way, name in enumerate(names):
+        top = 0.35 + band * way + _BAND  # of the images
+        lines = textwrap.fill(name, 20, max_lines=3, placeholder=" …")
+        panel.text(_LABELS - 0.15, top + 0.5, lines, ha="right", va="center", weight="bold")
+        for place in range(shots):
+            _show(panel, split, int(support[way, place]), _LABELS + place, top)
         for place in range(shown):
-            panel = panels[way][shots + 1 + place]
-            panel.imshow(split.images[query[way, place]].permute(1, 2, 0).numpy())
-            for number, tensors in enumerate(said.values()):
-                answer = int(tensors["shown_answers"][0].view(ways, -1)[way, place])
-                right = answer == way
-                panel.text(
-                    0.5, -0.14 - 0.2 * number,
-                    chr(ord("A") + answer) + ("" if right else " ×"),
-                    color=BLUE if right else VERMILION, fontsize=7, ha="center", va="center",
-                    transform=panel.transAxes,
-                )  # fmt: skip
-    legend = "   ".join(f"{number}. {method}" for number, method in enumerate(said, start=1))
-    figure.supxlabel(f"below each query, from the top: {legend}", fontsize=7, color=BLACK)
+            _show(panel, split, int(query[way, place]), queries + place, top)
+        for number, (row, tensors) in enumerate(said.items()):
+            line = top + 1 + _LINE * (number + 0.5)
+            panel.text(queries - 0.12, line, row, fontsize=6.5, ha="right", va="center")
+            answers = tensors["shown_answers"][0].view(ways, -1)[way]
+            for place in range(shown):
+                answer = int(answers[place])
+                _answer(panel, queries + place + 0.5, line, names[answer], answer == way)
     return figure
+
+
+def _show(panel: Figure, split: Split, image: int, left: float, top: float) -> None:
+    pixels = split.images[image].permute(1, 2, 0).numpy()
+    panel.imshow(pixels, extent=(left + 0.03, left + 0.97, top + 0.97, top + 0.03))
+
+
+def _answer(panel: Figure, centre: float, line: float, name: str, right: bool) -> None:
+    """In black and white, so that grey print tells right from wrong."""
+    if right:
+        panel.text(centre, line, "✓", fontsize=7, ha="center", va="center")
+        return
+    said = name if len(name) <= _SAID else f"{name[: _SAID - 1]}…"
+    panel.text(
+        centre, line, said, color="white", fontsize=5, ha="center", va="center",
+        bbox={"facecolor": BLACK, "pad": 1.2, "linewidth": 0},
+    )  # fmt: skip

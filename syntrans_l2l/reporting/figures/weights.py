@@ -17,6 +17,7 @@ from syntrans_l2l.reporting.figures.style import (
 )
 
 Array = NDArray[Any]
+_NAMES_A_LINE = 5
 CAPTION = (
     "t-SNE of the classifier weights of all novel classes, one point an episode and class: the "
     "visual weights beside the multimodal ones, on the same episodes."
@@ -37,7 +38,8 @@ def weights_figure(
     Raises:
         ImportError: scikit-learn or matplotlib is not installed; the message is the recipe.
     """
-    figure = new_figure(7.2, 3.4 * len(diagnostics))
+    lines = -(-len(class_names) // _NAMES_A_LINE)
+    figure = new_figure(7.2, 3.2 * len(diagnostics) + 0.2 * lines)
     panels = figure.subplots(len(diagnostics), 2, squeeze=False)
     for row, (shots, tensors) in zip(panels, diagnostics.items(), strict=True):
         classes = tensors["weight_classes"].flatten().numpy()
@@ -45,6 +47,11 @@ def weights_figure(
             points = _embedded(tensors[f"weights_{kind}"].flatten(0, 1).float().numpy())
             _scatter(panel, points, classes, class_names)
             panel.set_title(f"{shots}-shot, {kind}")
+    keys, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(
+        keys, names, loc="outside lower center", ncols=_NAMES_A_LINE, fontsize=7, frameon=False,
+        handletextpad=0.1, columnspacing=1.0,
+    )  # fmt: skip
     return figure
 
 
@@ -60,19 +67,14 @@ def _embedded(weights: Array) -> Array:
 
 
 def _scatter(panel: Figure, points: Array, classes: Array, class_names: Sequence[str]) -> None:
-    """Each class has its own pair of colour and marker, and its name at its median."""
-    from matplotlib.patheffects import withStroke
-
-    halo = [withStroke(linewidth=2, foreground="white")]
+    """Each class has its own pair of colour and marker, which the legend explains."""
     for place in sorted(set(classes.tolist())):
         own = points[classes == place]
         colour = COLOURS[place % len(COLOURS)]
         marker = MARKERS[place // len(COLOURS) % len(MARKERS)]
-        panel.scatter(*own.T, s=9, color=colour, marker=marker, linewidths=0, alpha=0.8)
         name = class_names[place].replace("_", " ")
-        panel.annotate(
-            name, np.median(own, 0), xytext=(0, 5), textcoords="offset points", ha="center",
-            color=colour, fontsize=6, path_effects=halo,
-        )  # fmt: skip
-    panel.margins(0.1)
+        panel.scatter(
+            *own.T, s=10, color=colour, marker=marker, linewidths=0, alpha=0.8, label=name
+        )
+    panel.margins(0.05)
     panel.set(xticks=[], yticks=[])
