@@ -7,7 +7,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from syntrans_l2l.cache import code_digest, digest, tensor_digest
+from syntrans_l2l.cache import digest, tensor_digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.datasets.base import SPLITS
 from syntrans_l2l.datasets.features import FeatureData
 from syntrans_l2l.encoders.students import Students
@@ -17,35 +18,6 @@ from syntrans_l2l.semantics.text_encoder import TextEncoder
 from syntrans_l2l.training.features import extract
 
 Encoder = Literal["base", "distilled", "teacher"]
-
-_FEATURE_CODE = (
-    "syntrans_l2l.networks.student",
-    "syntrans_l2l.networks.resnet12",
-    "syntrans_l2l.training.features",
-)
-_TEXT_CODE = (
-    "syntrans_l2l.datasets.concepts",
-    "syntrans_l2l.datasets.generated",
-    "syntrans_l2l.encoders.teacher",
-    *(
-        f"syntrans_l2l.semantics.{file}"
-        for file in (
-            "cleaning",
-            "collaboration",
-            "demo_describer",
-            "descriptors",
-            "model_describer",
-            "names",
-            "refine",
-            "synmine",
-            "text_encoder",
-            "text_tower",
-            "visual",
-            "wordnet",
-            "written",
-        )
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -110,7 +82,7 @@ class Preparation:
             ValueError: a class has no vector; the message lists the missing names.
         """
         names = self.students.data.class_names
-        key = {**encoder.key(), "class_names": list(names), "code": code_digest(*_TEXT_CODE)}
+        key = {**encoder.key(), "class_names": list(names), "code": code_digest(encoder)}
         place = digest(key)
         if place not in self._banks:
             made = self.students.cache.get(
@@ -130,7 +102,7 @@ class Preparation:
                 "student": student_hash,
                 "data": self.students.data.fingerprint,
                 "split": split,
-                "code": code_digest(*_FEATURE_CODE),
+                "code": code_digest(extract, student),
                 **self.students.computed_in(),
             }
 
