@@ -78,7 +78,7 @@ def _modules(things: Iterable[object], seen: set[int]) -> set[str]:
         elif isinstance(thing, partial):
             held = (thing.func, thing.args, thing.keywords)
         elif inspect.isclass(thing) or inspect.isroutine(thing):
-            home = inspect.unwrap(thing).__module__  # type: ignore[arg-type]
+            home = inspect.unwrap(thing).__module__
             found |= set() if _skipped(home) else {home}
         elif _skipped(type(thing).__module__):
             held = getattr(thing, "_modules", {}).values()  # of a network

@@ -116,7 +116,7 @@ def test_other_peoples_packages_count_by_name_and_version(
     before = code_digest("start")
     assert code._read("pluggy", given=False)[0].startswith("pluggy ")
     code._version.cache_clear()
-    monkeypatch.setattr(code.metadata, "version", lambda name: "99")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "99")
     assert code_digest("start") != before
     code._version.cache_clear()
 

@@ -28,17 +28,17 @@ def test_tasksets_keep_their_images_where_the_environment_says(
     monkeypatch.setenv("SYNTRANS_CACHE", str(tmp_path / "cache"))
     seen = []
 
-    class Noted(Exception):
+    class NotedError(Exception):
         pass
 
     def load(self: object, root: Path, cache: object, progress: object = None) -> None:
         seen.append((root, cache.root))  # type: ignore[attr-defined]
-        raise Noted
+        raise NotedError
 
     monkeypatch.setattr("syntrans_l2l.datasets.generated.Generated.load", load)
     for given, root in ((tmp_path / "data", tmp_path / "data"), (None, tmp_path / "own")):
         monkeypatch.setenv("SYNTRANS_DATA", str(tmp_path / "own"))
-        with pytest.raises(Noted):
+        with pytest.raises(NotedError):
             semantic_tasksets("generated", root=given)
         assert seen.pop() == (root, tmp_path / "cache")
 

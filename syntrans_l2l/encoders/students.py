@@ -137,16 +137,42 @@ class Students:
         student.load_state_dict(weights)
         return student.eval()
 
+    @property
+    def base_recipe(self) -> dict[str, object]:
+        """How the student of stage 0 is made, whatever the data."""
+        student = self.base
+        if student.pretrained:
+            return {"name": student.name, "code": code_digest(self.make, student)}
+        return self._recipe(student, self.base_training, train_base)
+
+    @property
+    def distilled_recipe(self) -> dict[str, object]:
+        """How the student of stage 1 is made, whatever the data."""
+        teacher, settings = self.known_teacher, self.distillation
+        return {
+            **self.base_recipe,
+            "teacher": teacher.digest,
+            "distillation": asdict(settings) if settings else {},
+            "distillation code": code_digest(distil, teacher),
+        }
+
     def _key(
         self, student: Student, settings: BaseTraining | Distillation, *code: object
     ) -> dict[str, object]:
         return {
-            "student": student.name,
+            **self._recipe(student, settings, *code),
             "data": self.data.fingerprint,
+            **self.computed_in(),
+        }
+
+    def _recipe(
+        self, student: Student, settings: BaseTraining | Distillation, *code: object
+    ) -> dict[str, object]:
+        return {
+            "name": student.name,
             "training": asdict(settings),
             "seed": self.seed,
             "code": code_digest(self.make, student, *code),
-            **self.computed_in(),
         }
 
     def _trained(

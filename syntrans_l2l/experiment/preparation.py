@@ -1,7 +1,7 @@
 """What methods stand on: encoders' features and class vectors, made on demand and cached."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -22,11 +22,14 @@ Encoder = Literal["base", "distilled", "teacher"]
 
 @dataclass(frozen=True)
 class Encoded:
-    """A frozen encoder's features of each split [n, D], the hash of its weights, its name."""
+    """A frozen encoder's features of each split [n, D], the hash of its weights, its name, and
+    how it is made, whatever the data.
+    """
 
     features: Mapping[str, Tensor]
     hash: str
     name: str
+    recipe: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,22 +55,22 @@ class Preparation:
         data = self.students.data
         if isinstance(data, FeatureData):
             features = {split: getattr(data, split).images for split in SPLITS}
-            return Encoded(features, data.fingerprint, data.encoder)
-        return self._encoded(self.students.base)
+            return Encoded(features, data.fingerprint, data.encoder, {"features": data.encoder})
+        return self._encoded(self.students.base, self.students.base_recipe)
 
     @cached_property
     def distilled(self) -> Encoded:
         """The student after stage 1."""
         student = self.students.distilled
-        encoded = self._encoded(student)
-        return Encoded(encoded.features, encoded.hash, f"{student.name}, distilled")
+        encoded = self._encoded(student, self.students.distilled_recipe)
+        return replace(encoded, name=f"{student.name}, distilled")
 
     @cached_property
     def teacher_features(self) -> Encoded:
         """The teacher itself, in float32."""
         teacher = self.students.known_teacher
         splits = {split: self.students.teacher_images(split).float() for split in SPLITS}
-        return Encoded(splits, teacher.digest, teacher.source)
+        return Encoded(splits, teacher.digest, teacher.source, {"teacher": teacher.digest})
 
     def student(self, encoder: str) -> Student | None:
         """The network behind "base" or "distilled", in eval mode; none for the teacher."""
@@ -91,7 +94,7 @@ class Preparation:
             self._banks[place] = SemanticBank(names, made["vectors"], encoder.source)
         return self._banks[place]
 
-    def _encoded(self, student: Student) -> Encoded:
+    def _encoded(self, student: Student, recipe: Mapping[str, object]) -> Encoded:
         # the name too: with other pixels, the same weights give other features
         student_hash = digest(
             {"name": student.name, "weights": tensor_digest(student.state_dict())}
@@ -118,4 +121,4 @@ class Preparation:
                 return {"features": extracted}
 
             features[split] = self.students.cache.get("features", key, make)["features"]
-        return Encoded(features, student_hash, student.name)
+        return Encoded(features, student_hash, student.name, recipe)
