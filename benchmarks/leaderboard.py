@@ -9,7 +9,6 @@ The episode sheet reads images below $SYNTRANS_DATA (default ~/data).
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,12 +120,12 @@ def _test_split(record: "Record") -> "Split":
     """The images that a record's episodes are made of."""
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.datasets import benchmark
+    from syntrans_l2l.places import Places
 
-    root = Path(os.environ.get("SYNTRANS_DATA", "~/data")).expanduser()
-    cache = Path(os.environ.get("SYNTRANS_CACHE", root / "syntrans_cache")).expanduser()
-    data = benchmark(record.dataset).load(root, Cache(cache))
+    places = Places.of()
+    data = benchmark(record.dataset).load(places.root, Cache(places.cache))
     if data.fingerprint != record.data_fingerprint:
-        raise ValueError(f"the images below {root} are not those of the records")
+        raise ValueError(f"the images below {places.root} are not those of the records")
     return data.test
 
 

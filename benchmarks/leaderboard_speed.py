@@ -17,6 +17,7 @@ import torch
 from tqdm import tqdm
 
 from syntrans_l2l.evaluation.statistics import mean_ci95
+from syntrans_l2l.reporting.identity import PARTS
 from syntrans_l2l.reporting.records import Record, RecordStore, percent
 
 DATASETS = ("cifar_fs", "fc100", "generated", "other")
@@ -86,6 +87,8 @@ def run(out: Path, dataset: str, encoder: int, difficulty: torch.Tensor) -> None
                     seconds=1.0,
                     descriptor_hash=None,
                     data_fingerprint=dataset,
+                    identity=dict.fromkeys(PARTS, f"{encoder} {method}"),
+                    settings={},
                 )
             )
 

@@ -10,7 +10,6 @@ resumes: answers of models are kept one by one and never asked for again.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,15 +29,16 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.command is None and arguments.gin is None:
         parser.error("--gin FILE to mine, or one of the commands show and page")
-    data_root = Path(os.environ.get("SYNTRANS_DATA", "~/data")).expanduser()
-    cache_root = Path(os.environ.get("SYNTRANS_CACHE", data_root / "syntrans_cache")).expanduser()
+    from syntrans_l2l.places import Places
+
+    places = Places.of()
     try:
         if arguments.command == "show":
             _show(arguments.bank, arguments.class_name)
         elif arguments.command == "page":
-            _page(arguments.bank, data_root, cache_root)
+            _page(arguments.bank, places.root, places.cache)
         else:
-            _mine(arguments, data_root, cache_root)
+            _mine(arguments, places.root, places.cache)
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -77,6 +77,7 @@ def _show(path: Path, class_name: str | None) -> None:
 
 
 def _page(path: Path, data_root: Path, cache_root: Path) -> None:
+    from syntrans_l2l.atomic import atomic
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.reporting.bank_page import page
     from syntrans_l2l.semantics.bank_file import read_bank
@@ -84,9 +85,8 @@ def _page(path: Path, data_root: Path, cache_root: Path) -> None:
     bank = read_bank(path)
     samples = _samples(bank.dataset, data_root, Cache(cache_root)) if bank.dataset else {}
     out = path.with_suffix(".html")
-    partial = out.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(page(bank, samples))
-    partial.replace(out)
+    with atomic(out) as partial:
+        partial.write_text(page(bank, samples), encoding="utf-8")
     print(out)
 
 

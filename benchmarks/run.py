@@ -13,7 +13,6 @@ $SYNTRANS_DATA/syntrans_cache). Starting again re-uses every finished stage; a k
 
 import argparse
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -30,14 +29,15 @@ def main() -> int:
     """Parse, then do what is asked; 0 when all went well, 1 for missing data, 2 for bad input."""
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    data_root = Path(os.environ.get("SYNTRANS_DATA", "~/data")).expanduser()
-    cache_root = Path(os.environ.get("SYNTRANS_CACHE", data_root / "syntrans_cache")).expanduser()
+    from syntrans_l2l.places import Places
+
+    places = Places.of()
     try:
         if arguments.command == "run":
-            return _run(arguments, data_root, cache_root)
+            return _run(arguments, places.root, places.cache)
         if arguments.command == "check-data":
-            return _check_data(arguments, data_root)
-        return _export_features(arguments, data_root, cache_root)
+            return _check_data(arguments, places.root)
+        return _export_features(arguments, places.root, places.cache)
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

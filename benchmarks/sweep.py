@@ -11,7 +11,6 @@ data and finished stages lie where benchmarks/run.py has them, and all workers s
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,18 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     from leaderboard import main as leaderboard
     from run import commit
 
+    from syntrans_l2l.places import Places
     from syntrans_l2l.reporting.records import RecordStore
     from syntrans_l2l.reporting.versions import package_versions
 
-    root = Path(os.environ.get("SYNTRANS_DATA", "~/data")).expanduser().resolve()
-    cache = Path(os.environ.get("SYNTRANS_CACHE", root / "syntrans_cache")).expanduser().resolve()
+    places = Places.of()
     out = arguments.out.resolve()
     versions = {**package_versions(), "commit": commit()}
-    place = Place(root=root, cache=cache, out=out, versions=versions)
+    place = Place(root=places.root, cache=places.cache, out=out, versions=versions)
     try:
         if arguments.workers < 1:
             raise ValueError("--workers must be at least 1")
-        cells = make_cells(arguments, root)
+        cells = make_cells(arguments, places.root)
         RecordStore(out)
         one_by_one = arguments.workers == 1 and not arguments.address
         ran = _here(cells, place) if one_by_one else _on_ray(cells, place, arguments)

@@ -27,6 +27,7 @@ from torch import Tensor
 from tqdm import tqdm
 from workload import clustered, fit, protonet, syntrans
 
+from syntrans_l2l.atomic import atomic
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.episodes.episodes import sample_episodes
 from syntrans_l2l.episodes.sampler import stream_episodes
@@ -204,10 +205,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             result = measure(Size(), in_a_process)
         if arguments.json:
-            arguments.json.parent.mkdir(parents=True, exist_ok=True)
-            partial = arguments.json.with_suffix(".partial")
-            partial.write_text(json.dumps(result, indent=1) + "\n")
-            partial.replace(arguments.json)
+            with atomic(arguments.json) as partial:
+                partial.write_text(json.dumps(result, indent=1) + "\n")
         if arguments.readme:
             text = arguments.readme.read_text(encoding="utf-8")
             block = markdown([table(result)])

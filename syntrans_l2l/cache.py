@@ -5,9 +5,7 @@ checksum of the tensors travel in the file's header, so that a person can see wh
 is and a damaged one is noticed.
 """
 
-import ast
 import hashlib
-import importlib.util
 import itertools
 import json
 import logging
@@ -43,21 +41,6 @@ def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
         sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         sha.update(tensor.flatten().view(torch.uint8).numpy().data)
     return sha.hexdigest()
-
-
-def code_digest(*modules: str) -> str:
-    """Hash of what these modules compute: of their syntax trees, less comments and docstrings."""
-    sha = hashlib.sha256()
-    for module in modules:
-        spec = importlib.util.find_spec(module)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(f"no source for module {module}")
-        tree = ast.parse(Path(spec.origin).read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                node.value.value = None
-        sha.update(ast.dump(tree).encode())
-    return sha.hexdigest()[:20]
 
 
 class Mark:

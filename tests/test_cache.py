@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from syntrans_l2l.cache import Cache, Mark, code_digest, digest, tensor_digest
+from syntrans_l2l.cache import Cache, Mark, digest, tensor_digest
 
 KEY = {"data": "x", "seed": 1}
 
@@ -47,18 +47,6 @@ def test_a_damaged_entry_is_reported_and_rebuilt(
 
 def test_keys_ignore_order_but_not_content() -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})
-
-
-def test_code_digest_sees_code_and_not_comments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    sources = ("x = 1", "# why\nx = 1", '"""Doc."""\nx = 1', "x = 2")
-    digests = []
-    for number, source in enumerate(sources):
-        (tmp_path / f"module_{number}.py").write_text(source)
-        digests.append(code_digest(f"module_{number}"))
-    assert digests[0] == digests[1] != digests[3]
 
 
 def test_filling_in_place_gives_an_entry_like_any_other(tmp_path: Path) -> None:

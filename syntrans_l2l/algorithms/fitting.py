@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from syntrans_l2l.cache import code_digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
@@ -15,21 +15,6 @@ from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
 from syntrans_l2l.training.bridge import BridgeTraining, class_centres, fit_bridges, make_folds
 from syntrans_l2l.training.meta import MetaTraining, meta_train
-
-_CODE = (
-    "syntrans_l2l.networks.bridge",
-    "syntrans_l2l.networks.classifier",
-    "syntrans_l2l.networks.fusion",
-    "syntrans_l2l.networks.reconstructor",
-    "syntrans_l2l.networks.weight_generator",
-    "syntrans_l2l.training.bridge",
-    "syntrans_l2l.training.meta",
-    "syntrans_l2l.training.precision",
-    "syntrans_l2l.algorithms.class_vectors",
-    "syntrans_l2l.algorithms.scoring",
-    "syntrans_l2l.methods.syntrans",
-    __name__,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,5 +159,5 @@ class Stages:
             "variant": self.variant,
             "folds": self.parts.folds,
             "bridge": self.parts.bridge.key(self.arena.device),
-            "code": code_digest(*_CODE),
+            "code": code_digest(__name__, "syntrans_l2l.algorithms.class_vectors"),
         }

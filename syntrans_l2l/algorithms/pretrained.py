@@ -1,7 +1,6 @@
 """A trained SynTrans on disk or on the hub: weights as safetensors, the rest as JSON."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from syntrans_l2l.atomic import atomic
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
@@ -51,16 +51,13 @@ def save(
     folder: Path, config: Mapping[str, object], state: Mapping[str, Tensor], table: Tensor | None
 ) -> None:
     """Write `folder`, each file whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
     if table is not None:
         tensors[_SEMANTICS] = table.detach().cpu().clone()
-    partial = folder / f"{WEIGHTS}.{os.getpid()}.partial"
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
-    partial.replace(folder / WEIGHTS)
-    partial = folder / f"{CONFIG}.{os.getpid()}.partial"
-    partial.write_text(json.dumps({"format": _FORMAT, **config}, indent=1) + "\n")
-    partial.replace(folder / CONFIG)
+    with atomic(folder / WEIGHTS) as partial:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+    with atomic(folder / CONFIG) as partial:
+        partial.write_text(json.dumps({"format": _FORMAT, **config}, indent=1) + "\n")
 
 
 def load(name_or_path: str | Path) -> Saved:

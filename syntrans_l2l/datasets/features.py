@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from syntrans_l2l.array_file import as_labels, as_vectors, read_arrays, read_texts
+from syntrans_l2l.atomic import atomic
 from syntrans_l2l.cache import Cache, digest, tensor_digest
 from syntrans_l2l.datasets.base import (
     ALIASES,
@@ -121,14 +122,12 @@ def save_features(
         "name": data.name,
         "encoder": encoder,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
     tensors = {
         "features": torch.cat([features[split] for split in SPLITS]).contiguous(),
         "labels": torch.cat(labels),
     }
-    save_file(tensors, partial, metadata=texts)
-    partial.replace(path)
+    with atomic(path) as partial:
+        save_file(tensors, partial, metadata=texts)
 
 
 def _check(path: Path, features: Tensor, labels: Tensor, names: list[str], of: list[str]) -> None:

@@ -16,7 +16,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache, code_digest, digest
+from syntrans_l2l.cache import Cache, digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.datasets.attributes import VALUES
 from syntrans_l2l.datasets.base import FewShotData, Split
 from syntrans_l2l.datasets.concepts import Concept, draw_attributes
@@ -155,9 +156,6 @@ class Generated:
         return FewShotData(self.name, fingerprint=digest(key), **parts)
 
     def _key(self) -> dict[str, object]:
-        modules = (
-            f"syntrans_l2l.datasets.{file}" for file in ("attributes", "concepts", "rendering")
-        )
         return {
             "images": self.name,
             "images_per_class": self.images_per_class,
@@ -168,7 +166,7 @@ class Generated:
                 split: [concept.name for concept in concepts]
                 for split, concepts in class_concepts().items()
             },
-            "code": code_digest(*modules),
+            "code": code_digest(__name__),
         }
 
     def _draw(self, progress: Progress) -> dict[str, Tensor]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache, Mark, Tensors, code_digest, digest
+from syntrans_l2l.cache import Cache, Mark, Tensors, digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.datasets.base import SPLITS, FewShotData, Split
 from syntrans_l2l.datasets.contents import content_digests, some_of
 from syntrans_l2l.datasets.decoding import decode

@@ -9,7 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from syntrans_l2l.cache import Cache, code_digest, tensor_digest
+from syntrans_l2l.cache import Cache, tensor_digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.networks.student import Student
@@ -19,17 +20,6 @@ from syntrans_l2l.training.base import BaseTraining, train_base
 from syntrans_l2l.training.distillation import Distillation, distil, with_projection
 from syntrans_l2l.training.precision import resolve
 from syntrans_l2l.training.workers import ALONE, Workers
-
-_BASE_CODE = (
-    "syntrans_l2l.networks.student",
-    "syntrans_l2l.networks.resnet12",
-    "syntrans_l2l.training.base",
-    "syntrans_l2l.training.loop",
-    "syntrans_l2l.training.augment",
-    "syntrans_l2l.training.precision",
-    "syntrans_l2l.training.workers",
-)
-_DISTILLED_CODE = (*_BASE_CODE, "syntrans_l2l.training.distillation")
 
 
 class MakeStudent(Protocol):
@@ -87,7 +77,7 @@ class Students:
         if student.pretrained:
             return student.eval()
         train = self.data.train
-        key = self._key(student.name, self.base_training, _BASE_CODE)
+        key = self._key(student, self.base_training, train_base)
 
         def run(checkpoint_path: Path) -> nn.Module:
             train_base(
@@ -116,7 +106,7 @@ class Students:
         student = self._untrained()
         student.load_state_dict(self.base.state_dict())
         key = {
-            **self._key(student.name, settings, _DISTILLED_CODE),
+            **self._key(student, settings, distil, teacher),
             "base": tensor_digest(student.state_dict()),
             "teacher": teacher.digest,
         }
@@ -147,16 +137,42 @@ class Students:
         student.load_state_dict(weights)
         return student.eval()
 
+    @property
+    def base_recipe(self) -> dict[str, object]:
+        """How the student of stage 0 is made, whatever the data."""
+        student = self.base
+        if student.pretrained:
+            return {"name": student.name, "code": code_digest(self.make, student)}
+        return self._recipe(student, self.base_training, train_base)
+
+    @property
+    def distilled_recipe(self) -> dict[str, object]:
+        """How the student of stage 1 is made, whatever the data."""
+        teacher, settings = self.known_teacher, self.distillation
+        return {
+            **self.base_recipe,
+            "teacher": teacher.digest,
+            "distillation": asdict(settings) if settings else {},
+            "distillation code": code_digest(distil, teacher),
+        }
+
     def _key(
-        self, student: str, settings: BaseTraining | Distillation, code: tuple[str, ...]
+        self, student: Student, settings: BaseTraining | Distillation, *code: object
     ) -> dict[str, object]:
         return {
-            "student": student,
+            **self._recipe(student, settings, *code),
             "data": self.data.fingerprint,
+            **self.computed_in(),
+        }
+
+    def _recipe(
+        self, student: Student, settings: BaseTraining | Distillation, *code: object
+    ) -> dict[str, object]:
+        return {
+            "name": student.name,
             "training": asdict(settings),
             "seed": self.seed,
-            "code": code_digest(*code),
-            **self.computed_in(),
+            "code": code_digest(self.make, student, *code),
         }
 
     def _trained(
@@ -186,7 +202,7 @@ class Students:
             "teacher": teacher.digest,
             "data": self.data.fingerprint,
             "split": split,
-            "code": code_digest("syntrans_l2l.encoders.teacher"),
+            "code": code_digest(teacher),
             "computed_in": f"{resolve('auto', self.device)} on {self.device.type}",
         }
 

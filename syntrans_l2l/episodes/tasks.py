@@ -15,6 +15,7 @@ from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import benchmark
 from syntrans_l2l.datasets.base import FewShotData, Split
+from syntrans_l2l.places import Places
 
 l2l = learn2learn()
 
@@ -168,7 +169,7 @@ def semantic_tasksets(
     test_ways: int = 5,
     test_samples: int = 10,
     num_tasks: int = -1,
-    root: str | Path = "~/data",
+    root: str | Path | None = None,
 ) -> SemanticTasksets:
     """learn2learn's `get_tasksets`, with tasks that know their classes.
 
@@ -180,15 +181,16 @@ def semantic_tasksets(
         test_ways: N of the validation and test tasks.
         test_samples: K + Q of the validation and test tasks.
         num_tasks: distinct tasks; -1 draws a new one each time.
-        root: where the data lies.
+        root: where the data lies; None takes $SYNTRANS_DATA, or ~/data where that is not set.
+            Decoded images are kept in $SYNTRANS_CACHE, or `syntrans_cache` below the root.
 
     Raises:
         ValueError: unknown name, or episodes that the classes cannot fill.
         FileNotFoundError: images are missing.
     """
     if isinstance(name, str):
-        folder = Path(root).expanduser()
-        data = benchmark(name).load(folder, Cache(folder / "syntrans_cache"))
+        places = Places.of(root)
+        data = benchmark(name).load(places.root, Cache(places.cache))
     else:
         data = name
     return SemanticTasksets(

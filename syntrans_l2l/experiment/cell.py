@@ -16,6 +16,7 @@ from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.reporting.identity import identity, settings
 from syntrans_l2l.reporting.records import Record, RecordStore
 
 
@@ -68,12 +69,13 @@ class Cell:
             reference: what the paired difference is taken against.
             store: where finished records lie.
             config: the operative gin text.
-            versions: of packages and code.
+            versions: of packages; the row's code is added.
 
         Raises:
             ValueError: a logit is not finite.
         """
-        record_id = self._id(reference, versions["code"])
+        known = identity(self.row.method, self.arena, self.size)
+        record_id = self._id(reference, known)
         if (found := store.find(record_id)) is not None:
             return found
         row, method, arena, semantics = self.row, self.row.method, self.arena, self.arena.semantics
@@ -116,28 +118,18 @@ class Cell:
             selected=predictor.selected,
             budget=predictor.budget,
             config=config,
-            versions=dict(versions),
+            versions={**versions, "code": known["code"]},
             seconds=seconds,
             descriptor_hash=semantics.digest if semantics else None,
             data_fingerprint=arena.data.fingerprint,
+            identity=known,
+            settings=settings(method, arena),
         )
         store.append(record)
         return record
 
-    def _id(self, reference: Reference | None, code: str) -> str:
+    def _id(self, reference: Reference | None, known: Mapping[str, str]) -> str:
         """What determines the record."""
         compared = "" if reference is None else tensor_digest({"accuracies": reference.accuracies})
-        semantics = self.arena.semantics
-        return digest(
-            {
-                "data": self.arena.data.fingerprint,
-                "method": self.row.title,
-                "settings": self.row.method.settings(),
-                "student": self.arena.student,
-                "semantics": semantics.digest if semantics else "",
-                "size": astuple(self.size),
-                "reference": compared,
-                "seed": self.arena.seed,
-                "code": code,
-            }
-        )
+        size = astuple(self.size)
+        return digest({**known, "title": self.row.title, "size": size, "reference": compared})

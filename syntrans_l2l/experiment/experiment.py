@@ -18,6 +18,7 @@ from syntrans_l2l.experiment.preparation import Encoded, Preparation
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.base import Arena, ChecksSize, Method
 from syntrans_l2l.progress import Progress, silent
+from syntrans_l2l.reporting.identity import with_code
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 from syntrans_l2l.training.base import BaseTraining
@@ -127,7 +128,7 @@ class Experiment:
     ) -> Preparation:
         """Data and encoders, each made when it is first asked for; see `run`."""
         students = Students(
-            data=self.dataset.load(root, cache, progress),
+            data=with_code(self.dataset.load(root, cache, progress), self.dataset),
             make=self.student,
             base_training=self.base_training,
             cache=cache,
@@ -159,7 +160,7 @@ class Experiment:
             cache: where finished stages lie.
             store: where finished records lie; each is written before it is yielded.
             config: the operative gin text, for the records.
-            versions: of packages and code, for the records.
+            versions: of packages, for the records.
             device: where to train.
             progress: draws bars.
             workers: who train the students together; all else is rank 0's work.
@@ -196,6 +197,7 @@ class Experiment:
             encoded = preparation.encoded(row.encoder)
         encoder = row.text_encoder or self.text_encoder
         uses_text = row.method.uses_text and encoder is not None
+        text = encoder.key() if uses_text and encoder else {}
         return Arena(
             data=students.data,
             features=encoded.features,
@@ -206,6 +208,7 @@ class Experiment:
             device=students.device,
             seed=self.seed,
             progress=students.progress,
+            recipes={"student": encoded.recipe, "text": text},
         )
 
     def cell(self, row: Row, arena: Arena, shots: int) -> Cell:

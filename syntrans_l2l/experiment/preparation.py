@@ -1,13 +1,14 @@
 """What methods stand on: encoders' features and class vectors, made on demand and cached."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from torch import Tensor
 
-from syntrans_l2l.cache import code_digest, digest, tensor_digest
+from syntrans_l2l.cache import digest, tensor_digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.datasets.base import SPLITS
 from syntrans_l2l.datasets.features import FeatureData
 from syntrans_l2l.encoders.students import Students
@@ -19,44 +20,17 @@ from syntrans_l2l.training.features import extract
 
 Encoder = Literal["base", "distilled", "teacher"]
 
-_FEATURE_CODE = (
-    "syntrans_l2l.networks.student",
-    "syntrans_l2l.networks.resnet12",
-    "syntrans_l2l.training.features",
-)
-_TEXT_CODE = (
-    "syntrans_l2l.datasets.concepts",
-    "syntrans_l2l.datasets.generated",
-    "syntrans_l2l.encoders.teacher",
-    *(
-        f"syntrans_l2l.semantics.{file}"
-        for file in (
-            "cleaning",
-            "collaboration",
-            "demo_describer",
-            "descriptors",
-            "model_describer",
-            "names",
-            "refine",
-            "sentences",
-            "synmine",
-            "text_encoder",
-            "text_tower",
-            "visual",
-            "wordnet",
-            "written",
-        )
-    ),
-)
-
 
 @dataclass(frozen=True)
 class Encoded:
-    """A frozen encoder's features of each split [n, D], the hash of its weights, its name."""
+    """A frozen encoder's features of each split [n, D], the hash of its weights, its name, and
+    how it is made, whatever the data.
+    """
 
     features: Mapping[str, Tensor]
     hash: str
     name: str
+    recipe: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,22 +56,22 @@ class Preparation:
         data = self.students.data
         if isinstance(data, FeatureData):
             features = {split: getattr(data, split).images for split in SPLITS}
-            return Encoded(features, data.fingerprint, data.encoder)
-        return self._encoded(self.students.base)
+            return Encoded(features, data.fingerprint, data.encoder, {"features": data.encoder})
+        return self._encoded(self.students.base, self.students.base_recipe)
 
     @cached_property
     def distilled(self) -> Encoded:
         """The student after stage 1."""
         student = self.students.distilled
-        encoded = self._encoded(student)
-        return Encoded(encoded.features, encoded.hash, f"{student.name}, distilled")
+        encoded = self._encoded(student, self.students.distilled_recipe)
+        return replace(encoded, name=f"{student.name}, distilled")
 
     @cached_property
     def teacher_features(self) -> Encoded:
         """The teacher itself, in float32."""
         teacher = self.students.known_teacher
         splits = {split: self.students.teacher_images(split).float() for split in SPLITS}
-        return Encoded(splits, teacher.digest, teacher.source)
+        return Encoded(splits, teacher.digest, teacher.source, {"teacher": teacher.digest})
 
     def student(self, encoder: str) -> Student | None:
         """The network behind "base" or "distilled", in eval mode; none for the teacher."""
@@ -114,7 +88,7 @@ class Preparation:
         names = self.students.data.class_names
         if isinstance(encoder, SynMine):
             encoder = encoder.among(self.students.data.train.class_names)
-        key = {**encoder.key(), "class_names": list(names), "code": code_digest(*_TEXT_CODE)}
+        key = {**encoder.key(), "class_names": list(names), "code": code_digest(encoder)}
         place = digest(key)
         if place not in self._banks:
             made = self.students.cache.get(
@@ -123,7 +97,7 @@ class Preparation:
             self._banks[place] = SemanticBank(names, made["vectors"], encoder.source)
         return self._banks[place]
 
-    def _encoded(self, student: Student) -> Encoded:
+    def _encoded(self, student: Student, recipe: Mapping[str, object]) -> Encoded:
         # the name too: with other pixels, the same weights give other features
         student_hash = digest(
             {"name": student.name, "weights": tensor_digest(student.state_dict())}
@@ -134,7 +108,7 @@ class Preparation:
                 "student": student_hash,
                 "data": self.students.data.fingerprint,
                 "split": split,
-                "code": code_digest(*_FEATURE_CODE),
+                "code": code_digest(extract, student),
                 **self.students.computed_in(),
             }
 
@@ -150,4 +124,4 @@ class Preparation:
                 return {"features": extracted}
 
             features[split] = self.students.cache.get("features", key, make)["features"]
-        return Encoded(features, student_hash, student.name)
+        return Encoded(features, student_hash, student.name, recipe)

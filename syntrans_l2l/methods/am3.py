@@ -7,18 +7,12 @@ from torch import Tensor, nn
 
 from syntrans_l2l.algorithms.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.algorithms.selection import choose, selected
-from syntrans_l2l.cache import code_digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.networks.adaptive_prototypes import AdaptivePrototypes
 from syntrans_l2l.training.am3 import train_am3
 
-_CODE = (
-    "syntrans_l2l.networks.adaptive_prototypes",
-    "syntrans_l2l.networks.bridge",
-    "syntrans_l2l.training.am3",
-    "syntrans_l2l.training.meta",
-)
 _STEPS = (50, 100, 200, 400, 800)
 
 
@@ -91,7 +85,7 @@ class Am3:
         sizes = features.shape[1], vectors.shape[1], self.hidden
         networks = {step: AdaptivePrototypes(*sizes) for step in self.steps}
         together = nn.ModuleDict({str(step): network for step, network in networks.items()})
-        code = {"ways": size.ways, "shots": size.shots, "code": code_digest(*_CODE)}
+        code = {"ways": size.ways, "shots": size.shots, "code": code_digest(__name__)}
         key = {**arena.key(uses_text=True), **self.settings(), **code}
         together.load_state_dict(arena.cache.get("am3", key, make))
         together.to(arena.device).eval().requires_grad_(False)

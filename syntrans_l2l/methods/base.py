@@ -32,6 +32,7 @@ class Arena:
         device: where to train and predict.
         seed: of everything random in a method.
         progress: draws bars.
+        recipes: how "student" and "text" are made, whatever the data, for records.
     """
 
     data: FewShotData
@@ -43,6 +44,7 @@ class Arena:
     device: torch.device
     seed: int
     progress: Progress = silent
+    recipes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def unit_features(self) -> dict[str, Tensor]:
         """n(z) of each split, [n, D], on the device."""

@@ -8,14 +8,13 @@ from torch import Tensor
 
 from syntrans_l2l.algorithms.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.algorithms.selection import select, selected
-from syntrans_l2l.cache import code_digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.fusion import Scores, score
 from syntrans_l2l.training.bridge import BridgeTraining, fit_bridge
 
-_CODE = ("syntrans_l2l.networks.bridge", "syntrans_l2l.training.bridge", __name__)
 _SHARES = tuple(step / 20 for step in range(21))
 
 
@@ -90,7 +89,7 @@ class SemFew:
                                     seed=arena.seed, advance=advance)  # fmt: skip
             return dict(fitted.state_dict())
 
-        settings = {"training": self.training.key(arena.device), "code": code_digest(*_CODE)}
+        settings = {"training": self.training.key(arena.device), "code": code_digest(__name__)}
         key = {**arena.key(uses_text=True), **settings}
         align = Bridge(features.shape[1], vectors.shape[1], self.training.hidden)
         align.load_state_dict(arena.cache.get("alignments", key, make))

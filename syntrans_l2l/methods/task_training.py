@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.cache import code_digest, digest
+from syntrans_l2l.cache import digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.training import checkpoint
@@ -127,7 +128,7 @@ def _train(
         "settings": {**method.settings(), "training": recipe},
         "ways": ways,
         "shots": shots,
-        "code": code_digest(__name__, type(method).__module__, "syntrans_l2l.episodes.tasks"),
+        "code": code_digest(__name__, method),
     }
     path = arena.cache.root / "task_training" / f"{digest(key)}.pt"
     done = 0

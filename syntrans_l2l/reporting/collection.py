@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from syntrans_l2l.reporting.labels import data_labels, row_labels
 from syntrans_l2l.reporting.records import Record, read_records
 
-Column = tuple[str, int]  # data set and K
+Column = tuple[str, int]  # label of the data and K
+_Data = tuple[str, str]  # name and fingerprint
 
 
 def collect(folders: Sequence[Path]) -> tuple[list[Record], list[str]]:
@@ -31,34 +33,29 @@ def collect(folders: Sequence[Path]) -> tuple[list[Record], list[str]]:
                 records.append(
                     replace(record, episode_accuracies=accuracies, diagnostics=diagnostics)
                 )
-    for name in dict.fromkeys(record.dataset for record in records):
-        data = {record.data_fingerprint for record in records if record.dataset == name}
-        if len(data) > 1:
-            problems.append(
-                f"{name}: records of {len(data)} different data share this name, and of like rows "
-                "the newest is shown; give the leaderboard their folders one at a time"
-            )
     return records, problems
 
 
 def newest(records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
-    """The newest record of each cell of the tables, and the older ones.
+    """The best record of each cell of the tables, and the others.
 
-    Two records fill the same cell where all that a table shows of them is the same; rows that
-    differ in other settings need names of their own (`Row.name`).
+    Two records fill the same cell where their hashes agree (identity.py); of these the one over
+    more episodes is kept, then the newer. Records of schema 2 have no hashes: theirs are what a
+    table shows, the data and the text.
     """
     kept: dict[tuple[object, ...], Record] = {}
-    older = []
+    others = []
     for record in records:
-        cell = (record.ways, record.queries, record.seed, _column(record), _row(record))
+        size = record.ways, record.queries, record.seed, record.shots
+        cell = (*size, record.dataset, record.data_fingerprint, record.method, _exact(record))
         rival = kept.get(cell)
-        if rival is not None and rival.finished > record.finished:
-            older.append(record)
+        if rival is not None and _worth(rival) > _worth(record):
+            others.append(record)
             continue
         if rival is not None:
-            older.append(rival)
+            others.append(rival)
         kept[cell] = record
-    return list(kept.values()), older
+    return list(kept.values()), others
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Board:
 
     @property
     def datasets(self) -> list[str]:
-        """Names of the data sets in the order of the columns."""
+        """Labels of the data sets in the order of the columns."""
         return list(dict.fromkeys(dataset for dataset, _ in self.columns))
 
     @property
@@ -93,50 +90,97 @@ class Board:
 
 
 def boards(records: Sequence[Record]) -> list[Board]:
-    """Tables apart for other ways, queries or seeds, and for data sets that share no row."""
+    """Tables apart for other ways, queries or seeds, and for data sets that share no row.
+
+    Different data of one name stand in tables of their own, and their labels say which is which.
+    """
+    data = data_labels(records)
     sizes: dict[tuple[int, int, int], list[Record]] = {}
     for record in records:
         sizes.setdefault((record.ways, record.queries, record.seed), []).append(record)
     return [
-        _board([record for record in group if record.dataset in datasets])
+        _board([record for record in group if _data(record) in together], data)
         for group in sizes.values()
-        for datasets in _connected(group)
+        for together in _connected(group, data)
     ]
 
 
-def _board(records: Sequence[Record]) -> Board:
-    datasets = list(dict.fromkeys(record.dataset for record in records))
+def stand_on_different_encoders(records: Iterable[Record]) -> bool:
+    """Whether some of the records that share a column see features of different encoders."""
+    seen: dict[Column, set[tuple[str, str]]] = {}
+    for record in records:
+        encoder = record.student, record.identity.get("encoder", "")
+        seen.setdefault((record.data_fingerprint, record.shots), set()).add(encoder)
+    return any(len(encoders) > 1 for encoders in seen.values())
+
+
+def _board(records: Sequence[Record], data: Mapping[_Data, str]) -> Board:
+    order = list(dict.fromkeys(data[_data(record)] for record in records))
+    rows = [
+        {(data[_data(record)], record.shots): record for record in row} for row in _rows(records)
+    ]
     columns = sorted(
-        {_column(record) for record in records},
-        key=lambda column: (datasets.index(column[0]), column[1]),
+        {column for row in rows for column in row},
+        key=lambda column: (order.index(column[0]), column[1]),
     )
-    rows: dict[tuple[object, ...], dict[Column, Record]] = {}
-    for record in records:
-        rows.setdefault(_row(record), {})[_column(record)] = record
-    methods = [str(row[0]) for row in rows]
-    lines = []
-    for (method, *others), cells in rows.items():
-        alone = methods.count(str(method)) == 1
-        label = str(method) if alone else f"{method} ({', '.join(map(str, others))})"
-        lines.append(Line(label, cells))
-    return Board(columns, lines)
+    labels = row_labels([next(iter(row.values())) for row in rows])
+    return Board(columns, [Line(*pair) for pair in zip(labels, rows, strict=True)])
 
 
-def _connected(records: Iterable[Record]) -> list[set[str]]:
+def _connected(records: Sequence[Record], data: Mapping[_Data, str]) -> list[set[_Data]]:
     """Data sets that share rows, directly or through a third."""
-    by_row: dict[tuple[object, ...], set[str]] = {}
+    order = list(dict.fromkeys(map(_data, records)))
+    groups: list[set[_Data]] = []
+    for row in _rows(records):
+        found = set(map(_data, row))
+        alone = [{each} for each in found if data[each] != each[0]]  # others share its name
+        for part in filter(None, [*alone, found.difference(*alone)]):
+            apart = [group for group in groups if not group & part]
+            groups = [*apart, part.union(*(group for group in groups if group & part))]
+    return sorted(groups, key=lambda group: min(map(order.index, group)))
+
+
+def _rows(records: Iterable[Record]) -> list[list[Record]]:
+    """Records that are one row in several columns.
+
+    They agree in what holds across data (`_kind`). Where one data set has several of a kind,
+    such as two files of vectors under one name, nothing says which of them another data set's
+    belongs to, and each is a row of its own.
+    """
+    kinds: dict[tuple[str, ...], list[Record]] = {}
     for record in records:
-        by_row.setdefault(_row(record), set()).add(record.dataset)
-    groups: list[set[str]] = []
-    for datasets in by_row.values():
-        apart = [group for group in groups if not group & datasets]
-        groups = [*apart, datasets.union(*(group for group in groups if group & datasets))]
-    return groups
+        kinds.setdefault(_kind(record), []).append(record)
+    rows: dict[tuple[object, ...], list[Record]] = {}
+    for kind, group in kinds.items():
+        exact: dict[_Data, set[tuple[str, ...]]] = {}
+        for record in group:
+            exact.setdefault(_data(record), set()).add(_exact(record))
+        for record in group:
+            several = len(exact[_data(record)]) > 1
+            own = (_data(record), _exact(record)) if several else ()
+            rows.setdefault((kind, own), []).append(record)
+    return list(rows.values())
 
 
-def _column(record: Record) -> Column:
-    return record.dataset, record.shots
+def _data(record: Record) -> _Data:
+    return record.dataset, record.data_fingerprint
 
 
-def _row(record: Record) -> tuple[object, ...]:
-    return record.method, record.semantics, record.student, record.budget
+def _kind(record: Record) -> tuple[str, ...]:
+    """What a row is, whatever the data."""
+    if not record.identity:
+        return record.method, record.semantics, record.student, record.budget
+    parts = ("method", "code", "encoder_recipe", "semantics_kind")
+    return record.method, *(record.identity[part] for part in parts)
+
+
+def _exact(record: Record) -> tuple[str, ...]:
+    """What a row is on its data."""
+    text = record.descriptor_hash or ""
+    if not record.identity:
+        return *_kind(record), text
+    return *_kind(record), record.identity["encoder"], text
+
+
+def _worth(record: Record) -> tuple[int, str]:
+    return record.episodes, record.finished

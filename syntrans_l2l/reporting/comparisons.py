@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from syntrans_l2l.reporting.collection import Board, Line
+from syntrans_l2l.reporting.collection import Board, Line, stand_on_different_encoders
 from syntrans_l2l.reporting.grid import Cell, Estimate, Grid
-from syntrans_l2l.reporting.tables import name
+from syntrans_l2l.reporting.records import Record
+from syntrans_l2l.reporting.tables import ENCODERS_DIFFER, name
 from syntrans_l2l.reporting.ties import Accuracies, difference
 
 
@@ -19,9 +20,10 @@ def compare(board: Board, pairs: Sequence[tuple[str, str]], accuracies: Accuraci
     Raises:
         ValueError: a name fits no row, or several.
     """
-    rows = []
+    rows, compared = [], list[list[Record]]()
     for pair in pairs:
         ours, theirs = (_line(board, each) for each in pair)
+        compared.append([*ours.cells.values(), *theirs.cells.values()])
         differences: list[Cell] = []
         for column in board.columns:
             if column not in ours.cells or column not in theirs.cells:
@@ -35,6 +37,8 @@ def compare(board: Board, pairs: Sequence[tuple[str, str]], accuracies: Accuraci
         "Differences in points with their 95% confidence interval, paired where the episodes "
         "are the same."
     )
+    if any(map(stand_on_different_encoders, compared)):
+        caption += f" {ENCODERS_DIFFER}"
     return Grid(caption, header, [rows])
 
 

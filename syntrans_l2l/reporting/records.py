@@ -15,7 +15,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-SCHEMA = 2
+from syntrans_l2l.atomic import atomic
+
+SCHEMA = 3
+_READ = (2, 3)  # records of schema 2 lack `identity` and `settings`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +27,9 @@ class Record:
 
     `episode_accuracies` and `diagnostics` are safetensors files beside the records; `delta` is
     the mean paired difference to the method `delta_vs` over the same episodes; `selected` says
-    what was chosen, on which split and from which grid; `id` hashes everything that determines
-    the numbers; `finished` is the time in UTC as ISO 8601 has it.
+    what was chosen, on which split and from which grid; `identity` holds a hash of each part that
+    determines the numbers (see identity.py; empty in records of schema 2), `settings` what labels
+    can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it.
     """
 
     id: str
@@ -56,6 +60,8 @@ class Record:
     seconds: float
     descriptor_hash: str | None
     data_fingerprint: str
+    identity: dict[str, str]
+    settings: dict[str, object]
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -154,19 +160,19 @@ class RecordStore:
     def _save(
         self, name: str, tensors: Mapping[str, Tensor], header: dict[str, str] | None = None
     ) -> str:
-        partial = self.out / f"{name}.{os.getpid()}.partial"
         # cloned, because safetensors takes no two views of one storage
         whole = {key: each.cpu().contiguous().clone() for key, each in tensors.items()}
-        save_file(whole, partial, header)
-        partial.replace(self.out / name)
+        with atomic(self.out / name) as partial:
+            save_file(whole, partial, header)
         return name
 
 
 def read_records(path: Path) -> tuple[list[Record], list[str]]:
-    """Whole records of this schema in the order of the file, and what is wrong elsewhere.
+    """Whole records in the order of the file, and what is wrong elsewhere.
 
     A problem is one line of text with file and line: the truncated end of a killed run, a
-    missing or unknown field, another schema, or a value that cannot be.
+    missing or unknown field, another schema, or a value that cannot be. Records of schema 2 are
+    read; one line says what they lack.
     """
     records, problems = [], []
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
@@ -176,6 +182,11 @@ def read_records(path: Path) -> tuple[list[Record], list[str]]:
             records.append(_record(line))
         except ValueError as error:
             problems.append(f"{path}:{number}: {error}; skipped")
+    if old := sum(record.schema < SCHEMA for record in records):
+        problems.append(
+            f"{path}: {old} records of schema 2 have no hashes of settings, code and encoder; such "
+            "rows are told apart by what tables show of them: run again to renew them"
+        )
     return records, problems
 
 
@@ -213,8 +224,10 @@ def _record(line: str) -> Record:
         raise ValueError("not a whole JSON line, as a killed run leaves it") from None
     if not isinstance(content, dict):
         raise ValueError("not a record")
-    if content.get("schema") != SCHEMA:
-        raise ValueError(f"schema {content.get('schema')}, this version reads {SCHEMA}")
+    if content.get("schema") not in _READ:
+        raise ValueError(f"schema {content.get('schema')}, this version reads 2 and {SCHEMA}")
+    if content["schema"] < SCHEMA:
+        content = {"identity": {}, "settings": {}, **content}
     if missing := _HINTS.keys() - content:
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
     if unknown := content.keys() - _HINTS:

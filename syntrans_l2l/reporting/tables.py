@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from syntrans_l2l.reporting.collection import Board, Column, Line
+from syntrans_l2l.reporting.collection import Board, Column, Line, stand_on_different_encoders
 from syntrans_l2l.reporting.grid import QUOTED, Cell, Estimate, Grid, Mark
 from syntrans_l2l.reporting.published import Quote, sources
 from syntrans_l2l.reporting.records import Record
@@ -12,6 +12,9 @@ _NOTES = {
     "generated": "The images of generated are drawn by this package: the numbers say nothing "
     "about photographs."
 }
+ENCODERS_DIFFER = (
+    "Rows stand on different encoders: a difference between two of these is one of encoders too."
+)
 _ABOUT = ("encoder", "text", "teacher images", "transductive", "episodes", "own training")
 
 
@@ -40,7 +43,7 @@ def leaderboard(
     header += [*_ABOUT, "selected on validation"] if details else _ABOUT
     measured = []
     for line in board.lines:
-        row: list[Cell] = [line.first.method]
+        row: list[Cell] = [line.label]
         for column in board.columns:
             record = line.cells.get(column)
             row.append(_accuracy(record, marks) if record else None)
@@ -103,7 +106,10 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool) -> str:
     if ranked:
         parts.append("Rank: mean over the columns, ties share theirs, complete rows only.")
     parts.append("BatchNorm in eval mode unless a row is transductive.")
-    parts += [_NOTES[dataset] for dataset in board.datasets if dataset in _NOTES]
+    if stand_on_different_encoders(board.records):
+        parts.append(ENCODERS_DIFFER)
+    names = dict.fromkeys(record.dataset for record in board.records)
+    parts += [_NOTES[dataset] for dataset in names if dataset in _NOTES]
     if quotes:
         parts.append(
             f"Rows with {QUOTED} are quoted, on other episodes, and neither marked nor ranked; all "

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Any, cast
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from syntrans_l2l.atomic import atomic
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.descriptors import Descriptor
 
@@ -43,24 +43,23 @@ class MinedBank:
 
 def write_bank(bank: MinedBank, path: Path) -> None:
     """Write `path` (.json) and the vectors beside it; the same bank gives the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = _text(bank)
     header = {
         "class_names": list(bank.vectors.class_names),
         "descriptors_sha256": _digest(text),
     }
     vectors = path.with_suffix(".safetensors")
-    partial = vectors.with_suffix(f".{os.getpid()}.partial")
-    # one entry alone: safetensors writes several in an order of its own
-    save_file({"vectors": bank.vectors.vectors.contiguous()}, partial, {"bank": json.dumps(header)})
-    sha256 = hashlib.sha256(partial.read_bytes()).hexdigest()
-    partial.replace(vectors)
+    with atomic(vectors) as partial:
+        # one entry only: safetensors writes several in an order of its own
+        tensors = {"vectors": bank.vectors.vectors.contiguous()}
+        save_file(tensors, partial, {"bank": json.dumps(header)})
+        sha256 = hashlib.sha256(partial.read_bytes()).hexdigest()
     shape = list(bank.vectors.vectors.shape)
     stored = {"file": vectors.name, "shape": shape, "sha256": sha256}
     whole = {"format": FORMAT, **text, "vectors": stored}
-    content = json.dumps(whole, indent=1, ensure_ascii=False, default=str)
-    partial.write_text(content + "\n", encoding="utf-8")
-    partial.replace(path)
+    with atomic(path) as partial:
+        listed = json.dumps(whole, indent=1, ensure_ascii=False, default=str)
+        partial.write_text(listed + "\n", encoding="utf-8")
 
 
 def read_bank(path: Path) -> MinedBank:

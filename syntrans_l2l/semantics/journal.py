@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
+
+from syntrans_l2l.atomic import atomic
 
 
 class Journal:
@@ -28,11 +29,9 @@ class Journal:
     def write(self, model: Mapping[str, object], prompt: str, answer: str) -> None:
         """Keep an answer, whole or not at all."""
         path = self._path(model, prompt)
-        path.parent.mkdir(parents=True, exist_ok=True)
         entry = {"model": dict(model), "prompt": prompt, "answer": answer}
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(entry, indent=1, default=str), encoding="utf-8")
-        partial.replace(path)
+        with atomic(path) as partial:
+            partial.write_text(json.dumps(entry, indent=1, default=str), encoding="utf-8")
 
     def _path(self, model: Mapping[str, object], prompt: str) -> Path:
         text = json.dumps([dict(model), prompt], sort_keys=True, default=str)

@@ -1,22 +1,21 @@
 """Checkpoints that survive a kill: written whole or not at all, read without code."""
 
 import logging
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from syntrans_l2l.atomic import atomic
+
 logger = logging.getLogger(__name__)
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write `state` to `path` by way of a temporary file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    with atomic(path) as partial:
+        torch.save(state, partial)
 
 
 def load(path: Path) -> dict[str, Any] | None:

@@ -98,7 +98,7 @@ for number in range(40):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 1}, "schema 1, this version reads 2"),
+        ({"schema": 1}, "schema 1, this version reads 2 and 3"),
         ({"accuracy": float("nan")}, "accuracy is nan"),
         ({"ci95": float("inf")}, "ci95 is inf"),
         ({"shots": "1"}, "shots is '1'"),
@@ -121,3 +121,16 @@ def test_bad_lines_are_named_and_skipped(
         f"{store.path}:3: {message}; skipped",
         f"{store.path}:7: not a record; skipped",
     ]
+
+
+def test_records_of_schema_2_are_read_and_say_what_they_lack(tmp_path: Path) -> None:
+    store = small_run(tmp_path)
+    lines = [json.loads(line) for line in store.path.read_text().splitlines()]
+    for content in lines[:2]:
+        del content["identity"], content["settings"]
+        content["schema"] = 2
+    store.path.write_text("".join(json.dumps(content) + "\n" for content in lines))
+    records, problems = read_records(store.path)
+    assert [record.schema for record in records] == [2, 2, 3, 3, 3, 3]
+    assert records[0].identity == records[0].settings == {}
+    assert len(problems) == 1 and "2 records of schema 2 have no hashes of" in problems[0]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.evaluation.statistics import mean_ci95
+from syntrans_l2l.reporting.identity import PARTS
 from syntrans_l2l.reporting.records import Record, RecordStore, percent
 
 WAYS, QUERIES, CLASSES = 5, 15, 20
@@ -54,6 +55,8 @@ def add(store: RecordStore, right: Tensor | None = None, **changes: Any) -> Reco
         "seconds": 1.0,
         "descriptor_hash": "d1e2" if method == "syntrans" else None,
         "data_fingerprint": "f00",
+        "identity": {part: f"{part} of {method}" for part in PARTS},
+        "settings": {"cycle": 1.0, "student.training.epochs": 60},
         **changes,
     }
     record = Record(**content)
