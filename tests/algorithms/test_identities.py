@@ -6,8 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.algorithms.one_product import OneProduct
-from syntrans_l2l.algorithms.scoring import episode_scores, to_semantic, visual_cosines
+from syntrans_l2l.algorithms.scoring import Given, episode_scores, to_semantic
 from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import fuse, score
@@ -55,9 +56,8 @@ def test_alpha_one_is_cosine_protonet_bit_for_bit(
 ) -> None:
     classifier, bridges = make_classifier(learned=False, attention=attention)
     episodes = draw()
-    scores = episode_scores(
-        classifier, features, to_semantic(bridges, features), semantics, episodes
-    )
+    given = Given(features, to_semantic(bridges, features), semantics)
+    scores = episode_scores(classifier, given, episodes)
     prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
     expected = features[episodes.query].flatten(1, 2) @ prototypes.mT
     assert torch.equal(scores.logits(1.0, 0.0), expected)
@@ -71,25 +71,22 @@ def test_alpha_zero_without_the_visual_input_is_zero_shot(
     moved = Episodes(episodes.class_ids, episodes.support.flip(0), episodes.query)
     for visual_input in (False, True):
         classifier, bridges = make_classifier(learned=False, visual_input=visual_input)
-        bridged = to_semantic(bridges, features)
+        given = Given(features, to_semantic(bridges, features), semantics)
         same, other = (
-            episode_scores(classifier, features, bridged, semantics, each).logits(0.0, 0.3)
-            for each in (episodes, moved)
+            episode_scores(classifier, given, each).logits(0.0, 0.3) for each in (episodes, moved)
         )
         assert torch.equal(same, other) == (not visual_input)
 
 
 def test_the_order_of_classes_does_not_matter(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    bridged = to_semantic(bridges, features)
+    given = Given(features, to_semantic(bridges, features), semantics)
     episodes, order = draw(), torch.tensor([3, 0, 4, 1, 2])
     permuted = Episodes(
         episodes.class_ids[:, order], episodes.support[:, order], episodes.query[:, order]
     )
     logits, other = (
-        episode_scores(classifier, features, bridged, semantics, each)
-        .logits(0.4, 0.2)
-        .unflatten(1, (5, -1))
+        episode_scores(classifier, given, each).logits(0.4, 0.2).unflatten(1, (5, -1))
         for each in (episodes, permuted)
     )
     torch.testing.assert_close(logits[:, order][..., order], other)
@@ -97,12 +94,11 @@ def test_the_order_of_classes_does_not_matter(features: Tensor, semantics: Tenso
 
 def test_the_order_of_shots_does_not_matter(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    bridged = to_semantic(bridges, features)
+    given = Given(features, to_semantic(bridges, features), semantics)
     episodes = draw()
     permuted = Episodes(episodes.class_ids, episodes.support[:, :, [2, 0, 1]], episodes.query)
     logits, other = (
-        episode_scores(classifier, features, bridged, semantics, each).logits(0.4, 0.2)
-        for each in (episodes, permuted)
+        episode_scores(classifier, given, each).logits(0.4, 0.2) for each in (episodes, permuted)
     )
     torch.testing.assert_close(logits, other)
 
@@ -112,10 +108,10 @@ def test_scores_equal_the_cosine_to_the_fused_weight(features: Tensor, alpha: fl
     torch.manual_seed(4)
     visual, semantic = torch.randn(2, 7, 5, D)
     query = features[:20].expand(7, -1, -1)
-    named = torch.randn(7, 20, 5)
-    weight = F.normalize(fuse(visual, semantic, alpha), dim=-1)
-    expected = torch.einsum("eqd,end->eqn", query, weight) + 0.3 * named
-    actual = score(query, visual, semantic, named).logits(alpha, 0.3)
+    bridged = torch.randn(7, 20, 5)
+    weight = fuse(visual, semantic, alpha)
+    expected = torch.einsum("eqd,end->eqn", query, weight) + 0.3 * bridged
+    actual = score(query, visual, semantic, bridged).logits(alpha, 0.3)
     torch.testing.assert_close(actual, expected)
 
 
@@ -125,10 +121,10 @@ def test_one_product_gives_the_same_logits_as_the_scores(
     features: Tensor, semantics: Tensor, shots: int, alpha: float, b: float
 ) -> None:
     classifier, bridges = make_classifier(learned=True)
-    given = features, to_semantic(bridges, features), semantics
-    classify = OneProduct(classifier, *given, alpha, b)
+    given = Given(features, to_semantic(bridges, features), semantics)
+    classify = OneProduct(classifier, given, alpha, b)
     episodes = draw(shots, count=50)
-    expected = episode_scores(classifier, *given, episodes).logits(alpha, b)
+    expected = episode_scores(classifier, given, episodes).logits(alpha, b)
     for _ in range(2):  # the second time from kept weights
         torch.testing.assert_close(classify.logits(episodes), expected)
 
@@ -139,19 +135,20 @@ def test_one_product_at_alpha_one_is_cosine_protonet_bit_for_bit(
 ) -> None:
     classifier, bridges = make_classifier(learned=False)
     bridged, episodes = to_semantic(bridges, features), draw(shots, count=50)
-    expected = visual_cosines(features, episodes)
+    expected = cosine_predict(features)(episodes)
     prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
     assert torch.equal(expected, features[episodes.query].flatten(1, 2) @ prototypes.mT)
     for classify in (
-        OneProduct(classifier, features, bridged, semantics, 1.0, 0.0),
-        OneProduct(classifier, features, None, None, 1.0, 0.0),
+        OneProduct(classifier, Given(features, bridged, semantics), 1.0, 0.0),
+        OneProduct(classifier, Given(features), 1.0, 0.0),
     ):
         assert torch.equal(classify.logits(episodes), expected)
 
 
 def test_a_shots_weight_is_made_once(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    classify = OneProduct(classifier, features, to_semantic(bridges, features), semantics, 0.3, 0.4)
+    given = Given(features, to_semantic(bridges, features), semantics)
+    classify = OneProduct(classifier, given, 0.3, 0.4)
     made: list[Tensor] = []
     classifier.generator.register_forward_hook(lambda *call: made.append(call[2]))
     for _ in range(2):
