@@ -213,6 +213,46 @@ def test_saved_and_read_it_is_the_same(
     assert torch.equal(read(z), algorithm(z))
 
 
+def test_the_card_and_the_config_name_the_classes(tmp_path: Path) -> None:
+    algorithm = untrained()
+    algorithm.set_classes_(
+        torch.randn(2, SEMANTIC), ["größe", "oak"], text_encoder="MiniLM", prompt="a photo of a {}"
+    )
+    algorithm.save_pretrained(tmp_path)
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    facts = "0. größe", "1. oak", "Text encoder: MiniLM", "Prompt: a photo of a {}"
+    widths = f"width {VISUAL}", f"width {SEMANTIC}", "Semantic weight: 0.1", "learned"
+    for fact in facts + widths:
+        assert fact in card, fact
+    read = SynTrans.from_pretrained(tmp_path, nn.Linear(INPUT, VISUAL))
+    with pytest.raises(ValueError, match=r"text encoder of the training, MiniLM$"):
+        read.set_classes_(torch.randn(2, SEMANTIC + 1))
+    read.set_classes_(torch.randn(3, SEMANTIC))  # of other classes, whose names nobody told
+    assert read.class_names == () and read.text_encoder == "MiniLM"
+    with pytest.raises(ValueError, match="3 class vectors need as many class_names, got 1"):
+        read.set_classes_(torch.randn(3, SEMANTIC), ["a"])
+
+
+def test_a_folder_of_the_first_release_is_read(tmp_path: Path) -> None:
+    algorithm = untrained()
+    algorithm.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    described = config["classifier"]
+    old = {
+        "format": config["format"], "alpha": config["alpha"], "b": config["semantic_weight"],
+        "classifier": {name.removesuffix("_dim"): value for name, value in described.items()},
+    }  # fmt: skip
+    assert "visual" in old["classifier"] and "semantic" in old["classifier"]
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    (tmp_path / "README.md").unlink()
+    read = SynTrans.from_pretrained(tmp_path, nn.Linear(INPUT, VISUAL))
+    support, labels, class_ids, query = task()
+    for each in (algorithm, read):
+        each.adapt(support, labels, class_ids)
+    assert torch.equal(read(query), algorithm(query))
+    assert (read.class_names, read.text_encoder, read.prompt) == ((), "", "")
+
+
 def test_what_cannot_be_read_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l.algorithms.one_product import OneProduct
 from syntrans_l2l.algorithms.scoring import Given, episode_scores, to_semantic
+from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.networks.bridge import Bridge
@@ -115,18 +116,60 @@ def test_scores_equal_the_cosine_to_the_fused_weight(features: Tensor, alpha: fl
     torch.testing.assert_close(actual, expected)
 
 
+def plain_logits(
+    classifier: MultimodalClassifier, given: Given, episodes: Episodes, alpha: float, b: float
+) -> Tensor:
+    """The oracle of all forwards, a query and a class at a time: [E, N * Q, N]."""
+    assert given.bridged is not None and given.vectors is not None
+    logits = torch.empty(len(episodes), episodes.ways * episodes.queries, episodes.ways)
+    for e, (ids, support, query) in enumerate(
+        zip(episodes.class_ids, episodes.support, episodes.query, strict=True)
+    ):
+        for n, class_id in enumerate(ids.tolist()):
+            s = given.vectors[class_id]
+            w_v, w_s = classifier.weights(given.features[support[n]][None, None], s[None, None])
+            assert w_s is not None
+            mixed = alpha * w_v / w_v.norm() + (1 - alpha) * w_s / w_s.norm()
+            for q, image in enumerate(query.flatten().tolist()):
+                cosine = given.features[image] @ (mixed / mixed.norm()).flatten()
+                logits[e, q, n] = cosine + b * given.bridged[image] @ s
+    return logits
+
+
 @pytest.mark.parametrize("shots", [1, 3])
 @pytest.mark.parametrize(("alpha", "b"), [(0.0, 0.0), (0.3, 0.4), (1.0, 0.2), (1.0, 0.0)])
-def test_one_product_gives_the_same_logits_as_the_scores(
+@torch.no_grad()
+def test_every_forward_is_the_plain_formula(
     features: Tensor, semantics: Tensor, shots: int, alpha: float, b: float
 ) -> None:
+    """The grid's scores, one product, the learn2learn algorithm and stage 4's own forward."""
     classifier, bridges = make_classifier(learned=True)
     given = Given(features, to_semantic(bridges, features), semantics)
+    episodes = draw(shots, count=6)
+    expected = plain_logits(classifier, given, episodes, alpha, b)
+    torch.testing.assert_close(
+        episode_scores(classifier, given, episodes).logits(alpha, b), expected
+    )
     classify = OneProduct(classifier, given, alpha, b)
-    episodes = draw(shots, count=50)
-    expected = episode_scores(classifier, given, episodes).logits(alpha, b)
     for _ in range(2):  # the second time from kept weights
         torch.testing.assert_close(classify.logits(episodes), expected)
+    algorithm = SynTrans(nn.Identity(), classifier, semantics, alpha=alpha, semantic_weight=b)
+    for e, (ids, support, query) in enumerate(
+        zip(episodes.class_ids, episodes.support, episodes.query, strict=True)
+    ):
+        labels = torch.arange(5).repeat_interleave(shots)
+        algorithm.adapt(features[support.flatten()], labels, ids)
+        torch.testing.assert_close(
+            algorithm(features[query.flatten()]), classifier.temperature * expected[e]
+        )
+    if b == 0.0:  # stage 4 trains without it, at the learned alpha
+        learned = float(classifier.alpha_logit.sigmoid())
+        logits = classifier(
+            features[episodes.support], features[episodes.query].flatten(1, 2),
+            semantics[episodes.class_ids],
+        )  # fmt: skip
+        plain = plain_logits(classifier, given, episodes, learned, 0.0)
+        torch.testing.assert_close(logits, classifier.temperature * plain)
 
 
 @pytest.mark.parametrize("shots", [1, 3])
