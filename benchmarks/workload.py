@@ -6,18 +6,20 @@ from tempfile import TemporaryDirectory
 import torch
 from torch.nn import functional as F
 
-from syntrans_l2l.algorithms.fitting import Stages, SynTransSettings
+from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
 from syntrans_l2l.algorithms.one_product import OneProduct
-from syntrans_l2l.algorithms.scoring import to_semantic
+from syntrans_l2l.algorithms.scoring import Given, to_semantic
+from syntrans_l2l.algorithms.settings import SynTransSettings
+from syntrans_l2l.algorithms.stages import Stages
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets.base import FewShotData, Split
-from syntrans_l2l.methods.base import Arena, Predict
+from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.methods.base import Predict
 from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
-from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.meta import MetaTraining
 
 
@@ -47,7 +49,7 @@ def syntrans(split: Split, semantic: int) -> Predict:
         vectors = F.normalize(torch.randn(len(split.class_names), semantic), dim=-1)
     classifier = MultimodalClassifier(VisualWeightGenerator(memory), reconstructor).eval()
     bridged = to_semantic(bridges, split.images)
-    return OneProduct(classifier, split.images, bridged, vectors, 0.4, 0.2).logits
+    return OneProduct(classifier, Given(split.images, bridged, vectors), 0.4, 0.2).logits
 
 
 def fit(split: Split, semantic: int, iterations: int) -> None:
@@ -57,18 +59,10 @@ def fit(split: Split, semantic: int, iterations: int) -> None:
         torch.randn(len(split.class_names), semantic, generator=generator), dim=-1
     )
     with TemporaryDirectory() as folder:
-        arena = Arena(
-            data=FewShotData("drawn", split, split, split, fingerprint="drawn"),
-            features={},
-            student="",
-            student_name="",
-            semantics=SemanticBank(split.class_names, vectors, "drawn"),
-            cache=Cache(Path(folder)),
-            device=torch.device("cpu"),
-            seed=0,
-        )
-        parts = SynTransSettings(meta=MetaTraining(iterations=iterations))
         stages = Stages(
-            arena=arena, parts=parts, features=split.images, semantics=vectors, variant="drawn"
+            base=LabelledFeatures(split.images, split.labels, vectors, split.class_names),
+            settings=SynTransSettings(meta=MetaTraining(iterations=iterations)),
+            job=Job(),
+            cache=Cache(Path(folder)),
         )
         stages.meta_trained(ways=5, shots=1)

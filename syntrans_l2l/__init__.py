@@ -7,7 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from syntrans_l2l.algorithms.fitting import SynTransSettings as SynTransSettings
+    from syntrans_l2l.algorithms.fitting import fit_syntrans as fit_syntrans
+    from syntrans_l2l.algorithms.labelled_features import LabelledFeatures as LabelledFeatures
+    from syntrans_l2l.algorithms.settings import SynTransSettings as SynTransSettings
     from syntrans_l2l.algorithms.syntrans import SynTrans as SynTrans
     from syntrans_l2l.datasets import FewShotData as FewShotData
     from syntrans_l2l.datasets import Split as Split
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.experiment.finished import finished_algorithm as finished_algorithm
     from syntrans_l2l.methods.maml import Maml as Maml
     from syntrans_l2l.methods.protonet import ProtoNet as ProtoNet
-    from syntrans_l2l.methods.syntrans import SynTransMethod as SynTransMethod
+    from syntrans_l2l.methods.syntrans import SynTransRow as SynTransRow
     from syntrans_l2l.networks.classifier import untrained_classifier as untrained_classifier
     from syntrans_l2l.semantics.bank import SemanticBank as SemanticBank
     from syntrans_l2l.semantics.bank_file import BankFile as BankFile
@@ -38,6 +40,7 @@ _HOMES = {
     "FeatureBenchmark": "datasets.features",
     "FewShotData": "datasets",
     "ImageFolderBenchmark": "datasets.image_folder",
+    "LabelledFeatures": "algorithms.labelled_features",
     "Maml": "methods.maml",
     "OpenClipText": "semantics.text_encoder",
     "ProtoNet": "methods.protonet",
@@ -48,8 +51,8 @@ _HOMES = {
     "Split": "datasets",
     "SynMine": "semantics.synmine",
     "SynTrans": "algorithms.syntrans",
-    "SynTransMethod": "methods.syntrans",
-    "SynTransSettings": "algorithms.fitting",
+    "SynTransRow": "methods.syntrans",
+    "SynTransSettings": "algorithms.settings",
     "Task": "episodes.tasks",
     "TextEncoder": "semantics.text_encoder",
     "VectorFile": "semantics.text_encoder",
@@ -57,6 +60,7 @@ _HOMES = {
     "class_names": "episodes.class_names",
     "collate": "episodes.tasks",
     "finished_algorithm": "experiment.finished",
+    "fit_syntrans": "algorithms.fitting",
     "semantic_tasksets": "episodes.tasks",
     "untrained_classifier": "networks.classifier",
 }

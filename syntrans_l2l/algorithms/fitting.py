@@ -1,163 +1,195 @@
-"""Stages 3 and 4 in an arena: bridges and classifiers, fitted once and cached."""
+"""SynTrans fitted: features, labels and class vectors in, a learn2learn algorithm out."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional as F
 
-from syntrans_l2l.code import code_digest
-from syntrans_l2l.methods.base import Arena
-from syntrans_l2l.networks.bridge import Bridge
+from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
+from syntrans_l2l.algorithms.scoring import Given, episode_scores, to_semantic
+from syntrans_l2l.algorithms.selection import Choice, select, selected
+from syntrans_l2l.algorithms.settings import SynTransSettings
+from syntrans_l2l.algorithms.stages import Stages
+from syntrans_l2l.algorithms.syntrans import SynTrans
+from syntrans_l2l.cache import Cache, tensor_digest
+from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
 from syntrans_l2l.networks.classifier import MultimodalClassifier
-from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
-from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
-from syntrans_l2l.training.bridge import BridgeTraining, class_centres, fit_bridges, make_folds
-from syntrans_l2l.training.meta import MetaTraining, meta_train
+from syntrans_l2l.training.job import Job
+
+_JOB = Job()
 
 
-@dataclass(frozen=True, kw_only=True)
-class SynTransSettings:
-    """The parts of SynTrans and their sizes, each a switch.
-
-    Args:
-        bridge: stage 3.
-        meta: stage 4; its `iterations = 0` leaves generator and reconstructor as they start.
-        folds: of cross-fitting the bridge over base classes.
-        attention: whether the visual weight generator attends to base classes.
-        residual: whether the reconstructor learns a correction to what the bridge makes.
-        alphas: the grid of alpha, picked on validation episodes.
-        namings: the grid of b, the weight of `cos(G_vs(query), s)`.
-    """
-
-    bridge: BridgeTraining = field(default_factory=BridgeTraining)
-    meta: MetaTraining = field(default_factory=MetaTraining)
-    folds: int = 4
-    attention: bool = True
-    residual: bool = True
-    alphas: Sequence[float] = tuple(step / 20 for step in range(21))
-    namings: Sequence[float] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stages:
-    """Stages 3 and 4 for one variant.
+def fit_syntrans(
+    base: LabelledFeatures,
+    validation: LabelledFeatures,
+    settings: SynTransSettings | None = None,
+    *,
+    shots: int = 1,
+    ways: int = 5,
+    queries: int = 15,
+    episodes: int = 2_000,
+    job: Job = _JOB,
+    cache: Cache | None = None,
+) -> SynTrans:
+    """Fit SynTrans on features of base classes, and select its settings on validation classes.
 
     Args:
-        arena: data, and where finished stages are kept.
-        parts: what SynTrans is made of.
-        features: normalised base features, [n, D], on the arena's device.
-        semantics: centred vectors of the base classes, [B, M]; None for a visual classifier.
-        variant: what the cache and the bars call it.
+        base: what bridges and classifier are fitted on.
+        validation: other classes, of which validation episodes are drawn as learn2learn does.
+        settings: what SynTrans is made of.
+        shots: K of the tasks that it is for.
+        ways: N of them.
+        queries: Q of the validation episodes.
+        episodes: how many of them.
+        job: seed, device and bars.
+        cache: keeps what was fitted; None keeps nothing.
+
+    Returns:
+        An algorithm for tasks of features, with what was selected as `selected`. Give it the
+        class vectors of the tasks' classes by `set_classes_`, and an encoder by `set_encoder_`
+        where tasks are made of images.
+
+    Raises:
+        ValueError: base and validation do not fit each other, or an episode cannot be drawn.
     """
+    sizes = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes}
+    for name, value in sizes.items():
+        if value < (least := 2 if name == "ways" else 1):
+            raise ValueError(f"{name} must be {least} or more, got {value}")
+    settings = settings or SynTransSettings()
+    _check(base, validation, settings, ways=ways, shots=shots)
+    drawn = sample_episodes(
+        validation.split(),
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        count=episodes,
+        seed=job.seed,
+        progress=job.progress,
+    )
+    return fit_on_episodes(base, validation, drawn, settings, job=job, cache=cache)
 
-    arena: Arena
-    parts: SynTransSettings
-    features: Tensor
-    semantics: Tensor | None
-    variant: str
 
-    @property
-    def folds(self) -> list[list[int]]:
-        """The base classes of each fold of cross-fitting."""
-        classes = len(self.arena.data.train.class_names)
-        return make_folds(classes, self.parts.folds, self.arena.seed)
+def fit_on_episodes(
+    base: LabelledFeatures,
+    validation: LabelledFeatures,
+    episodes: Episodes,
+    settings: SynTransSettings | None = None,
+    *,
+    choice: Choice | None = None,
+    job: Job = _JOB,
+    cache: Cache | None = None,
+) -> SynTrans:
+    """`fit_syntrans` with validation episodes that were drawn before.
 
-    @cached_property
-    def bridges(self) -> list[Bridge]:
-        """Stage 3: one bridge a fold, cached together; none for a visual classifier."""
-        semantics, settings = self.semantics, self.parts.bridge
-        if semantics is None:
-            return []
+    Args:
+        base: what bridges and classifier are fitted on.
+        validation: the classes of `episodes`.
+        episodes: alpha, the semantic weight and the use of stage 4 are selected on them.
+        settings: what SynTrans is made of.
+        choice: what to take instead of selecting it, as controls do.
+        job: seed, device and bars.
+        cache: keeps what was fitted; None keeps nothing.
 
-        def make() -> dict[str, Tensor]:
-            fitted = fit_bridges(
-                self.features,
-                self._labels,
-                semantics,
-                self.folds,
-                settings,
-                seed=self.arena.seed,
-                stage=f"{self.variant}: fitting the bridge",
-                progress=self.arena.progress,
-            )
-            return dict(nn.ModuleList(fitted).state_dict())
+    Raises:
+        ValueError: base and validation do not fit each other.
+    """
+    settings = settings or SynTransSettings()
+    _check(base, validation, settings, ways=episodes.ways, shots=episodes.shots)
+    stages = Stages(base=base, settings=settings, job=job, cache=cache)
+    candidates = stages.candidates(ways=episodes.ways, shots=episodes.shots)
+    grid = _grid(settings, with_text=base.class_vectors is not None, candidates=len(candidates))
+    choice = choice or _chosen(stages, candidates, validation, episodes, grid)
+    algorithm = SynTrans(
+        torch.nn.Identity(),
+        candidates[choice.candidate].requires_grad_(True),
+        alpha=choice.alpha,
+        semantic_weight=choice.semantic_weight,
+        mean=stages.mean,
+        left_out=stages.left_out(),
+    )
+    if (reconstructor := algorithm.classifier.reconstructor) is not None:
+        reconstructor.bridges.requires_grad_(False)
+    algorithm.choice = choice
+    algorithm.selected = selected(
+        {
+            "alpha": choice.alpha,
+            "semantic weight": choice.semantic_weight,
+            "stage 4": grid["stage 4"][choice.candidate],
+        },
+        grid,
+        episodes,
+    )
+    return algorithm.to(job.device).eval()
 
-        bridges = [
-            Bridge(
-                self.features.shape[1],
-                semantics.shape[1],
-                settings.hidden,
-                settings.dropout,
-                settings.condition_on_visual,
-            )
-            for _ in range(self.parts.folds)
-        ]
-        together = nn.ModuleList(bridges)
-        together.load_state_dict(self.arena.cache.get("bridges", self._key(), make))
-        together.to(self.arena.device).requires_grad_(False).eval()
-        return bridges
 
-    def initial(self) -> MultimodalClassifier:
-        """The classifier as stage 4 finds it: plain mean, alpha 1/2, no correction."""
-        classes = len(self.arena.data.train.class_names)
-        memory = class_centres(self.features, self._labels, classes)
-        generator = VisualWeightGenerator(memory, self.parts.attention)
-        reconstructor = None
-        if self.bridges:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.arena.seed)
-                reconstructor = SemanticWeightReconstructor(
-                    self.bridges,
-                    self.features.shape[1],
-                    self.bridges[0].semantic,
-                    residual=self.parts.residual,
-                )
-        return MultimodalClassifier(generator, reconstructor).to(self.arena.device).eval()
+def _check(
+    base: LabelledFeatures,
+    validation: LabelledFeatures,
+    settings: SynTransSettings,
+    *,
+    ways: int,
+    shots: int,
+) -> None:
+    """Raise ValueError where the two do not fit each other, the settings or the episodes."""
+    widths = base.features.shape[1], validation.features.shape[1]
+    if widths[0] != widths[1]:
+        raise ValueError(
+            f"base features have width {widths[0]}, validation features {widths[1]}: one encoder "
+            "must make both"
+        )
+    vectors, others = base.class_vectors, validation.class_vectors
+    if (vectors is None) != (others is None):
+        raise ValueError("give class_vectors to base and validation, or to neither")
+    if vectors is not None and others is not None and vectors.shape[1] != others.shape[1]:
+        raise ValueError(
+            f"base class_vectors have width {vectors.shape[1]}, validation's {others.shape[1]}: "
+            "one text encoder must make both"
+        )
+    if len(validation.class_names) < ways:
+        raise ValueError(
+            f"{ways} ways asked for, but validation has only {len(validation.class_names)} "
+            "classes; lower the ways"
+        )
+    settings.check(base.class_counts(), ways=ways, shots=shots)
 
-    def meta_trained(self, *, ways: int, shots: int) -> MultimodalClassifier:
-        """The classifier after stage 4, for episodes of this size; cached."""
-        classifier = self.initial()
 
-        def make() -> dict[str, Tensor]:
-            iterations = self.parts.meta.iterations
-            stage = f"{self.variant}: meta-training, {shots}-shot"
-            with self.arena.progress(stage, total=iterations, unit="step") as advance:
-                meta_train(
-                    classifier,
-                    self.features,
-                    self._labels,
-                    self.semantics,
-                    self.folds,
-                    self.parts.meta,
-                    ways=ways,
-                    shots=shots,
-                    seed=self.arena.seed,
-                    advance=advance,
-                )
-            return classifier.state_dict()
+def _grid(settings: SynTransSettings, *, with_text: bool, candidates: int) -> dict[str, list[Any]]:
+    """What is chosen from; without text there is nothing to mix."""
+    both_ways = with_text and settings.bridge.both_ways
+    return {
+        "alpha": list(settings.alphas) if with_text else [1.0],
+        "semantic weight": list(settings.semantic_weights) if both_ways else [0.0],
+        "stage 4": ["off", "on"][:candidates],
+    }
 
-        key = {
-            **self._key(),
-            "meta": asdict(self.parts.meta),
-            "attention": self.parts.attention,
-            "residual": self.parts.residual,
-            "ways": ways,
-            "shots": shots,
-        }
-        classifier.load_state_dict(self.arena.cache.get("classifiers", key, make))
-        return classifier.requires_grad_(False).eval()
 
-    @property
-    def _labels(self) -> Tensor:
-        return self.arena.data.train.labels.to(self.arena.device)
+def _chosen(
+    stages: Stages,
+    candidates: Sequence[MultimodalClassifier],
+    validation: LabelledFeatures,
+    episodes: Episodes,
+    grid: Mapping[str, Sequence[Any]],
+) -> Choice:
+    """What validation chooses; cached."""
 
-    def _key(self) -> dict[str, object]:
-        return {
-            **self.arena.key(uses_text=self.semantics is not None),
-            "variant": self.variant,
-            "folds": self.parts.folds,
-            "bridge": self.parts.bridge.key(self.arena.device),
-            "code": code_digest(__name__, "syntrans_l2l.algorithms.class_vectors"),
-        }
+    def make() -> dict[str, Tensor]:
+        features = F.normalize(validation.features.to(stages.job.device), dim=-1)
+        bridged = to_semantic(stages.bridges, features)
+        vectors = stages.centred(validation.class_vectors)
+        given = Given(features, bridged, vectors)
+        scores = [episode_scores(candidate, given, episodes) for candidate in candidates]
+        chosen = select(scores, episodes, grid["alpha"], grid["semantic weight"])
+        return {"choice": torch.tensor(astuple(chosen), dtype=torch.float64)}
+
+    key = {
+        **stages.meta_key(ways=episodes.ways, shots=episodes.shots),
+        "validation": validation.digest,
+        "episodes": tensor_digest(vars(episodes)),
+        "grid": grid,
+    }
+    candidate, alpha, semantic_weight = stages.kept("choices", key, make)["choice"].tolist()
+    return Choice(int(candidate), alpha, semantic_weight)

@@ -1,9 +1,9 @@
-"""SynTrans with alpha and b chosen: one inner product for a query and a class."""
+"""SynTrans with alpha and the semantic weight chosen: one inner product for a query and a class."""
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from syntrans_l2l.algorithms.scoring import Given
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import gathered, products
 from syntrans_l2l.networks.classifier import MultimodalClassifier
@@ -13,38 +13,33 @@ from syntrans_l2l.networks.fusion import fuse
 class OneProduct:
     """cos(z, w) + b cos(g, s) as the inner product of [z; g] with [w; b s].
 
-    The same logits as `episode_scores(...).logits(alpha, b)`, without a score for each alpha. At
-    one shot w belongs to one image: it is made when the image is first drawn, and kept.
+    The same logits as `episode_scores(...).logits(alpha, b)`, without a score for each alpha; b
+    is the semantic weight. At one shot w belongs to one image: it is made when the image is first
+    drawn, and kept.
 
     Args:
         classifier: makes w_v and w_s.
-        features: n(z) of the split, [n, D].
-        bridged: g, its images in the semantic space, [n, M]; None for a visual classifier.
-        semantics: normalised vectors s of its classes, [C, M]; None for a visual classifier.
+        given: features and class vectors of the split.
         alpha: the share of w_v.
-        b: the weight of cos(g, s).
+        semantic_weight: b.
     """
 
     def __init__(
         self,
         classifier: MultimodalClassifier,
-        features: Tensor,
-        bridged: Tensor | None,
-        semantics: Tensor | None,
-        alpha: float,
-        b: float,
+        given: Given,
+        alpha: Tensor | float,
+        semantic_weight: float,
     ) -> None:
         self.classifier = classifier
-        self.features = features
-        self.semantics = semantics
+        self.given = given
         self.alpha = alpha
-        self.b = b
-        self._named = bridged is not None and b != 0.0
-        self._queries = features
-        if bridged is not None and self._named:
-            self._queries = torch.cat([features, bridged], dim=-1)  # [n, D + M]
-        self._of_image = torch.empty_like(features)  # w where the image is the only shot
-        self._made = torch.zeros(len(features), dtype=torch.bool)
+        self.semantic_weight = semantic_weight
+        self._queries = given.features
+        if given.bridged is not None and semantic_weight != 0.0:
+            self._queries = torch.cat([given.features, given.bridged], dim=-1)  # [n, D + M]
+        self._of_image = torch.empty_like(given.features)  # w where the image is the only shot
+        self._made = torch.zeros(len(given.features), dtype=torch.bool)
 
     @torch.no_grad()
     def logits(self, episodes: Episodes) -> Tensor:
@@ -59,10 +54,10 @@ class OneProduct:
             weight = gathered(self._of_image, batch.support[..., 0])  # [e, N, D]
         else:
             weight = self._weights(batch.support, batch.class_ids)
-        if self.semantics is None or not self._named:
+        if self.given.vectors is None or self.semantic_weight == 0.0:
             return weight
-        vectors = gathered(self.semantics, batch.class_ids)  # [e, N, M]
-        return torch.cat([weight, self.b * vectors], dim=-1)
+        vectors = gathered(self.given.vectors, batch.class_ids)  # [e, N, M]
+        return torch.cat([weight, self.semantic_weight * vectors], dim=-1)
 
     def _make(self, episodes: Episodes) -> None:
         """Weights of the shots that no earlier episode had."""
@@ -74,8 +69,8 @@ class OneProduct:
 
     def _weights(self, support: Tensor, class_ids: Tensor) -> Tensor:
         """Normalised weights [e, N, D] of support images [e, N, K] of classes [e, N]."""
-        vectors = None if self.semantics is None else gathered(self.semantics, class_ids)
-        visual, semantic = self.classifier.weights(gathered(self.features, support), vectors)
-        if semantic is None or self.alpha == 1.0:
-            return F.normalize(visual, dim=-1)
-        return F.normalize(fuse(visual, semantic, self.alpha), dim=-1)
+        given, vectors = self.given, None
+        if given.vectors is not None:
+            vectors = gathered(given.vectors, class_ids)  # [e, N, M]
+        shots = gathered(given.features, support)  # [e, N, K, D]
+        return fuse(*self.classifier.weights(shots, vectors), self.alpha)

@@ -1,4 +1,4 @@
-"""A trained SynTrans on disk or on the hub: weights as safetensors, the rest as JSON."""
+"""A trained SynTrans on disk or on the hub: weights as safetensors, JSON, and a model card."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from syntrans_l2l.algorithms.model_card import model_card
 from syntrans_l2l.atomic import atomic
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 _FORMAT = "syntrans_l2l, version 1"
 _SEMANTICS = "semantics"  # the table of class vectors, which is no part of the state
 
@@ -56,8 +57,13 @@ def save(
         tensors[_SEMANTICS] = table.detach().cpu().clone()
     with atomic(folder / WEIGHTS) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
-    with atomic(folder / CONFIG) as partial:
-        partial.write_text(json.dumps({"format": _FORMAT, **config}, indent=1) + "\n")
+    texts = {
+        CARD: model_card(config),
+        CONFIG: json.dumps({"format": _FORMAT, **config}, indent=1, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        with atomic(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8")
 
 
 def load(name_or_path: str | Path) -> Saved:
@@ -74,13 +80,25 @@ def load(name_or_path: str | Path) -> Saved:
     if missing:
         raise FileNotFoundError(f"{name_or_path} lacks {' and '.join(missing)}; save it again")
     try:
-        config = json.loads((folder / CONFIG).read_text())
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
     except (ValueError, SafetensorError) as error:
         raise ValueError(f"{name_or_path} is damaged ({error}); save it again") from error
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"{name_or_path} is no SynTrans: {CONFIG} does not say {_FORMAT!r}")
-    return Saved(str(name_or_path), config, tensors, tensors.pop(_SEMANTICS, None))
+    return Saved(str(name_or_path), _upgraded(config), tensors, tensors.pop(_SEMANTICS, None))
+
+
+def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
+    """The same in today's names, where an earlier release wrote it."""
+    described = config["classifier"]
+    old = {"visual": "visual_dim", "semantic": "semantic_dim"}
+    return {
+        "semantic_weight": config.get("b", 0.0),
+        **{"text_encoder": "", "prompt": "", "class_names": []},
+        **config,
+        "classifier": {old.get(name, name): value for name, value in described.items()},
+    }
 
 
 def _from_hub(name: str) -> Path:
@@ -100,7 +118,7 @@ def describe(classifier: MultimodalClassifier) -> dict[str, object]:
     generator, reconstructor = classifier.generator, classifier.reconstructor
     description: dict[str, object] = {
         "base_classes": generator.memory.shape[0],
-        "visual": generator.memory.shape[1],
+        "visual_dim": generator.memory.shape[1],
         "attention": generator.attention,
         "bridges": len(classifier.bridges),
     }
@@ -108,7 +126,7 @@ def describe(classifier: MultimodalClassifier) -> dict[str, object]:
         bridge = classifier.bridges[0]
         residual = reconstructor.residual
         description |= {
-            "semantic": bridge.semantic,
+            "semantic_dim": bridge.semantic_dim,
             "hidden": bridge.visual_to_semantic.hidden,
             "condition_on_visual": bridge.condition_on_visual,
             "residual": None if residual is None else residual.hidden,
@@ -118,22 +136,22 @@ def describe(classifier: MultimodalClassifier) -> dict[str, object]:
 
 def rebuild(description: Mapping[str, Any]) -> MultimodalClassifier:
     """A classifier of this description, its weights to be loaded; the bridges are frozen."""
-    visual = description["visual"]
-    memory = torch.zeros(description["base_classes"], visual)
+    visual_dim = description["visual_dim"]
+    memory = torch.zeros(description["base_classes"], visual_dim)
     generator = VisualWeightGenerator(memory, description["attention"])
     reconstructor = None
     if description["bridges"]:
-        semantic, residual = description["semantic"], description["residual"]
+        semantic_dim, residual = description["semantic_dim"], description["residual"]
         bridges = [
             Bridge(
-                visual,
-                semantic,
+                visual_dim,
+                semantic_dim,
                 description["hidden"],
                 condition_on_visual=description["condition_on_visual"],
             )
             for _ in range(description["bridges"])
         ]
         reconstructor = SemanticWeightReconstructor(
-            bridges, visual, semantic, residual or 0, residual=residual is not None
+            bridges, visual_dim, semantic_dim, residual or 0, residual=residual is not None
         )
     return MultimodalClassifier(generator, reconstructor)

@@ -1,6 +1,7 @@
 """From a classifier and episodes to scores, in batches that stay in the processor's cache."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -8,7 +9,6 @@ from torch.nn import functional as F
 
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import batched_logits, cache_sized, gathered, products
-from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Scores, score
@@ -25,35 +25,32 @@ def to_semantic(bridges: Sequence[Bridge], features: Tensor) -> Tensor | None:
     return F.normalize(total, dim=-1)
 
 
-@torch.no_grad()
-def episode_scores(
-    classifier: MultimodalClassifier,
-    features: Tensor,
-    bridged: Tensor | None,
-    semantics: Tensor | None,
-    episodes: Episodes,
-) -> Scores:
-    """Everything that the logits of any alpha and b are made of.
+@dataclass(frozen=True)
+class Given:
+    """What logits of a split's episodes are made of.
 
-    Args:
-        classifier: makes w_v and w_s.
-        features: normalised features of the split, [n, D].
-        bridged: its images in the semantic space, [n, M]; None for a visual classifier.
-        semantics: normalised vectors of its classes, [C, M]; None for a visual classifier.
-        episodes: E of them.
+    Shapes: features n(z) [n, D]; bridged, their images in the semantic space, [n, M]; vectors,
+    normalised class vectors s, [C, M]. The last two are None for a visual classifier.
     """
+
+    features: Tensor
+    bridged: Tensor | None = None
+    vectors: Tensor | None = None
+
+
+@torch.no_grad()
+def episode_scores(classifier: MultimodalClassifier, given: Given, episodes: Episodes) -> Scores:
+    """Everything that the logits of any alpha and semantic weight are made of."""
     parts = []
-    for batch in cache_sized(episodes, features.shape[1]):
-        support = gathered(features, batch.support)  # [e, N, K, D]
-        query = gathered(features, batch.query).flatten(1, 2)  # [e, N * Q, D]
-        if semantics is None or bridged is None:
-            visual, _ = classifier.weights(support)
-            parts.append(score(query, visual))
+    for batch in cache_sized(episodes, given.features.shape[1]):
+        support = gathered(given.features, batch.support)  # [e, N, K, D]
+        query = gathered(given.features, batch.query).flatten(1, 2)  # [e, N * Q, D]
+        if given.vectors is None or given.bridged is None:
+            parts.append(score(query, *classifier.weights(support)))
             continue
-        vectors = gathered(semantics, batch.class_ids)  # [e, N, M]
-        visual, reconstructed = classifier.weights(support, vectors)
-        named = gathered(bridged, batch.query).flatten(1, 2) @ vectors.mT
-        parts.append(score(query, visual, reconstructed, named))
+        vectors = gathered(given.vectors, batch.class_ids)  # [e, N, M]
+        cosines = gathered(given.bridged, batch.query).flatten(1, 2) @ vectors.mT
+        parts.append(score(query, *classifier.weights(support, vectors), cosines))
     return Scores.concatenate(parts)
 
 
@@ -69,8 +66,3 @@ def affinities(features: Tensor, episodes: Episodes) -> Tensor:
 def class_cosines(features: Tensor, weights: Tensor, episodes: Episodes) -> Tensor:
     """Cosines of queries with normalised class weights [C, D]: [E, N * Q, N]."""
     return products(features, lambda batch: gathered(weights, batch.class_ids), episodes)
-
-
-def visual_cosines(features: Tensor, episodes: Episodes) -> Tensor:
-    """Cosines of queries with the mean of the shots: cosine ProtoNet's, [E, N * Q, N]."""
-    return cosine_predict(features)(episodes)

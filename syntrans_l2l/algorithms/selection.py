@@ -1,4 +1,4 @@
-"""Picking alpha, b and other settings on validation episodes."""
+"""Picking alpha, the semantic weight and other settings on validation episodes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Choice:
-    """What validation chose: the candidate's place, alpha, and b."""
+    """What validation chose: the candidate's place, alpha, and the semantic weight."""
 
     candidate: int
     alpha: float
-    naming: float
+    semantic_weight: float
 
 
 def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes) -> V:
@@ -53,24 +53,28 @@ def select(
     candidates: Sequence[Scores],
     episodes: Episodes,
     alphas: Sequence[float],
-    namings: Sequence[float],
+    semantic_weights: Sequence[float],
 ) -> Choice:
-    """`choose` for SynTrans; the first candidate at alpha = 1 and b = 0 is the yardstick.
+    """`choose` for SynTrans; the first candidate at alpha = 1 without text is the yardstick.
 
     Args:
         candidates: the validation scores of each classifier; the first is the plain one.
         episodes: the validation episodes behind the scores.
         alphas: the grid of alpha.
-        namings: the grid of b.
+        semantic_weights: the grid of the semantic weight.
     """
     grid = [Choice(0, 1.0, 0.0)]
     grid += [
-        Choice(place, alpha, naming)
+        Choice(place, alpha, semantic_weight)
         for place in range(len(candidates))
         for alpha in alphas
-        for naming in namings
+        for semantic_weight in semantic_weights
     ]
-    return choose(grid, lambda c: candidates[c.candidate].logits(c.alpha, c.naming), episodes)
+
+    def logits(choice: Choice) -> Tensor:
+        return candidates[choice.candidate].logits(choice.alpha, choice.semantic_weight)
+
+    return choose(grid, logits, episodes)
 
 
 def selected(

@@ -1,6 +1,5 @@
 """SynTrans as a learn2learn algorithm: clone, adapt to a support set, answer queries."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,12 @@ from torch.nn import functional as F
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.algorithms import pretrained
 from syntrans_l2l.algorithms.class_vectors import centre
-from syntrans_l2l.algorithms.scoring import to_semantic
+from syntrans_l2l.algorithms.scoring import Given, to_semantic
+from syntrans_l2l.algorithms.selection import Choice
 from syntrans_l2l.algorithms.task_checks import ADAPT, checked_task
-from syntrans_l2l.methods.syntrans import FittedSynTrans
 from syntrans_l2l.networks.classifier import MultimodalClassifier
-from syntrans_l2l.networks.fusion import fuse, score
+from syntrans_l2l.networks.fusion import fuse
+from syntrans_l2l.semantics.bank import SemanticBank
 
 l2l = learn2learn()
 
@@ -29,10 +29,9 @@ else:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """What adapting makes: w_v and w_s [1, N, D], and the class vectors [1, N, M]."""
+    """What adapting makes: normalised weights w [N, D], and the class vectors s [N, M]."""
 
-    visual: Tensor
-    semantic: Tensor | None
+    weight: Tensor
     vectors: Tensor | None
 
 
@@ -49,9 +48,15 @@ class SynTrans(_BaseLearner):
         semantics: class vectors [C, M] as a text encoder gives them; row c is that of class id
             c. None for a visual classifier.
         alpha: the share of the visual weight; None takes the classifier's learned one.
-        b: the weight of `cos(G_vs(query), s)`.
+        semantic_weight: b, the weight of `cos(G_vs(query), s)`.
         mean: of the base classes' normalised vectors, [M], taken off all vectors; zero for None.
         left_out: for each base class, the bridge that has not seen it, [B]; the first for None.
+
+    Attributes:
+        selected: what `fit_syntrans` selected, on which split and from which grid.
+        choice: the same in numbers; None where nothing was selected.
+        class_names: of the rows of the table of class vectors, where they are known.
+        text_encoder: what made the class vectors, and `prompt` of what text, where it is known.
 
     Source: Tang, He, Qin, "Connecting Giants", IJCAI 2025; the form is our reconstruction.
     """
@@ -65,21 +70,25 @@ class SynTrans(_BaseLearner):
         self,
         features: nn.Module,
         classifier: MultimodalClassifier,
-        semantics: Tensor | None = None,
+        semantics: Tensor | SemanticBank | None = None,
         *,
         alpha: float | None = None,
-        b: float = 0.0,
+        semantic_weight: float = 0.0,
         mean: Tensor | None = None,
         left_out: Tensor | None = None,
     ) -> None:
         super().__init__(nn.Identity())
         self.classifier = classifier
         self.alpha = alpha
-        self.b = b
+        self.semantic_weight = semantic_weight
+        self.selected: dict[str, object] = {}
+        self.choice: Choice | None = None
+        self.class_names: tuple[str, ...] = ()
+        self.text_encoder = self.prompt = ""
         if left_out is None:
             left_out = torch.zeros(len(classifier.generator.memory), dtype=torch.int64)
         if mean is None:
-            mean = torch.zeros(classifier.bridges[0].semantic if classifier.bridges else 0)
+            mean = torch.zeros(classifier.bridges[0].semantic_dim if classifier.bridges else 0)
         self.register_buffer("mean", mean)
         self.register_buffer("left_out", left_out)
         self.register_buffer("semantics", None, persistent=False)  # its height is the task's affair
@@ -88,41 +97,54 @@ class SynTrans(_BaseLearner):
         if semantics is not None:
             self.set_classes_(semantics)
 
-    @classmethod
-    def from_fitted(
-        cls, fitted: FittedSynTrans, semantics: Tensor | None, features: nn.Module | None = None
+    def set_classes_(
+        self,
+        semantics: Tensor | SemanticBank,
+        class_names: Sequence[str] = (),
+        *,
+        text_encoder: str = "",
+        prompt: str = "",
     ) -> "SynTrans":
-        """What `SynTransMethod.fit` left; in eval mode, the bridges frozen.
-
-        `semantics` are those of the tasks' classes; `features` is the student it was fitted on,
-        or None where tasks are made of its features.
-        """
-        classifier = copy.deepcopy(fitted.classifier).requires_grad_(True)
-        if classifier.reconstructor is not None:
-            classifier.reconstructor.bridges.requires_grad_(False)
-        algorithm = cls(
-            features or nn.Identity(),
-            classifier,
-            semantics,
-            alpha=fitted.alpha,
-            b=fitted.b,
-            mean=fitted.centre,
-            left_out=fitted.left_out,
-        )
-        return algorithm.to(classifier.generator.memory.device).eval()
-
-    def set_classes_(self, semantics: Tensor) -> "SynTrans":
         """Replace the table of class vectors, [C, M], in place: for tasks of other classes.
 
+        Args:
+            semantics: row c is the vector of class id c; a bank brings its names and its source.
+            class_names: what the rows stand for, C of them; kept for whoever loads the algorithm.
+            text_encoder: what made the vectors.
+            prompt: of what text, such as "a photo of a {}".
+
         Raises:
-            ValueError: vectors of another width than the bridge was made for.
+            ValueError: vectors of another width than the bridge was made for, or another number
+                of names.
         """
+        if isinstance(semantics, SemanticBank):
+            class_names = class_names or semantics.class_names
+            text_encoder = text_encoder or semantics.source
+            semantics = semantics.vectors
         if semantics.ndim != 2 or semantics.shape[1] != len(self.mean):
+            trained = f", {self.text_encoder}" if self.text_encoder else ""
             raise ValueError(
                 f"semantics must be class vectors [C, {len(self.mean)}], got "
-                f"{list(semantics.shape)}; encode the names with the text encoder of the training"
+                f"{list(semantics.shape)}; encode the names with the text encoder of the "
+                f"training{trained}"
             )
-        self.semantics = centre(semantics.to(self.mean.device), self.mean)
+        if class_names and len(class_names) != len(semantics):
+            raise ValueError(
+                f"{len(semantics)} class vectors need as many class_names, got {len(class_names)}"
+            )
+        self.semantics = self.centred(semantics)
+        self.class_names = tuple(class_names)
+        self.text_encoder = text_encoder or self.text_encoder
+        self.prompt = prompt or self.prompt
+        return self
+
+    def centred(self, vectors: Tensor) -> Tensor:
+        """Class vectors [C, M] as a text encoder gives them, as the bridge takes them."""
+        return centre(vectors.to(self.mean.device), self.mean)
+
+    def set_encoder_(self, features: nn.Module) -> "SynTrans":
+        """Replace the encoder in place: for tasks of its inputs, and not of its features."""
+        self.module = features.to(self.mean.device).train(self.training)
         return self
 
     def clone(self) -> "SynTrans":
@@ -189,13 +211,13 @@ class SynTrans(_BaseLearner):
             )
             for label, class_id in enumerate(ids.tolist())
         ]
-        visual = torch.cat([w_v for w_v, _ in pairs], dim=1)
+        visual = torch.cat([w_v for w_v, _ in pairs], dim=1)[0]  # [N, D]
         semantic = None
         if vectors is not None:
-            semantic = torch.cat([w_s for _, w_s in pairs if w_s is not None], dim=1)
-        self._task = _Fitted(visual, semantic, None if vectors is None else vectors[None])
-        weight = visual if semantic is None else fuse(visual, semantic, self._alpha())
-        return F.normalize(weight[0], dim=-1)
+            semantic = torch.cat([w_s for _, w_s in pairs if w_s is not None], dim=1)[0]
+        weight = fuse(visual, semantic, self.current_alpha)
+        self._task = _Fitted(weight, vectors)
+        return weight
 
     def forward(self, query: Tensor) -> Tensor:
         """Logits of queries [n, ...] for the classes of the task, [n, N].
@@ -205,17 +227,23 @@ class SynTrans(_BaseLearner):
         """
         if self._task is None:
             raise RuntimeError(f"no task to answer for: call {ADAPT} first")
-        features, task, named = self._embed(query)[None], self._task, None  # [1, n, D]
-        bridged = to_semantic(self.classifier.bridges, features) if self.b else None
+        features, task = self._embed(query), self._task  # [n, D]
+        logits = features @ task.weight.T
+        bridged = to_semantic(self.classifier.bridges, features) if self.semantic_weight else None
         if bridged is not None and task.vectors is not None:
-            named = torch.einsum("eqm,enm->eqn", bridged, task.vectors)
-        scores = score(features, task.visual, task.semantic, named)
-        return self.classifier.temperature * scores.logits(self._alpha(), self.b)[0]
+            logits = logits + self.semantic_weight * bridged @ task.vectors.T
+        return self.classifier.temperature * logits
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write weights and class vectors as safetensors and the rest as JSON into `folder`."""
-        classifier = pretrained.describe(self.classifier)
-        config = {"alpha": self.alpha, "b": self.b, "classifier": classifier}
+        """Write weights and class vectors as safetensors, the rest as JSON, and a model card."""
+        config = {
+            "alpha": self.alpha,
+            "semantic_weight": self.semantic_weight,
+            "text_encoder": self.text_encoder,
+            "prompt": self.prompt,
+            "class_names": list(self.class_names),
+            "classifier": pretrained.describe(self.classifier),
+        }
         pretrained.save(Path(folder), config, self.state_dict(), self.semantics)
 
     @classmethod
@@ -234,13 +262,29 @@ class SynTrans(_BaseLearner):
         """
         saved = pretrained.load(name_or_path)
         classifier = pretrained.rebuild(saved.config["classifier"])
-        settings = {name: saved.config[name] for name in ("alpha", "b")}
+        settings = {name: saved.config[name] for name in ("alpha", "semantic_weight")}
         algorithm = cls(features or nn.Identity(), classifier, **settings)
         saved.load_into(algorithm)
         algorithm.semantics = saved.semantics
+        algorithm.class_names = tuple(saved.config["class_names"])
+        algorithm.text_encoder = saved.config["text_encoder"]
+        algorithm.prompt = saved.config["prompt"]
         return algorithm.eval()
 
-    def _alpha(self) -> Tensor | float:
+    def given(self, features: Tensor, vectors: Tensor | None) -> Given:
+        """For many episodes at once: features [n, D] and class vectors [C, M] of a split.
+
+        Both as the encoder and the text encoder give them.
+        """
+        features = F.normalize(features.to(self.mean.device), dim=-1)
+        if vectors is None:
+            return Given(features)
+        bridged = to_semantic(self.classifier.bridges, features)
+        return Given(features, bridged, self.centred(vectors))
+
+    @property
+    def current_alpha(self) -> Tensor | float:
+        """The share of the visual weight, fixed or learned."""
         return self.classifier.alpha_logit.sigmoid() if self.alpha is None else self.alpha
 
     def _embed(self, inputs: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from syntrans_l2l.cache import tensor_digest
+from syntrans_l2l.networks.pixels import check_images
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training.augment import to_float
 from syntrans_l2l.training.precision import autocast, resolve
@@ -170,19 +171,3 @@ class ClipTeacher:
             return f"{self.pretrained} is neither a file nor one of open_clip's tags"
         place = tag.get("hf_hub") or tag.get("url")
         return f"{place} is looked for on the hub and in {constants.HF_HUB_CACHE}"
-
-
-def check_images(images: Tensor) -> None:
-    """Raise ValueError where images are not [n, 3, H, W], uint8 or float in [0, 1]."""
-    if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
-        raise ValueError(f"images must be [n, 3, H, W], got {list(images.shape)}")
-    if images.dtype == torch.uint8:
-        return
-    if not images.is_floating_point():
-        raise ValueError(f"images must be uint8 or float in [0, 1], got {images.dtype}")
-    low, high = images.aminmax()
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"float images must lie in [0, 1], got values from {low:.3g} to {high:.3g}; "
-            "divide by 255, and leave the normalisation to the model"
-        )

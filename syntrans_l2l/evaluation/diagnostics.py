@@ -37,12 +37,14 @@ def of_answers(said: Tensor, episodes: Episodes, classes: int) -> dict[str, Tens
     }
 
 
-def alpha_curve(scores: Scores, episodes: Episodes, alphas: Tensor, b: float) -> Tensor:
-    """Mean accuracy in percent and its 95% CI for each alpha [A] at one b: [A, 2]."""
+def alpha_curve(
+    scores: Scores, episodes: Episodes, alphas: Tensor, semantic_weight: float
+) -> Tensor:
+    """Mean accuracy in percent and its 95% CI for each alpha [A] at one semantic weight: [A, 2]."""
     labels = episodes.query_labels().to(scores.visual.device)
     return torch.tensor(
         [
-            mean_ci95(episode_accuracies(scores.logits(alpha, b), labels))
+            mean_ci95(episode_accuracies(scores.logits(alpha, semantic_weight), labels))
             for alpha in alphas.tolist()
         ]
     )
@@ -71,5 +73,5 @@ def of_weights(
     return {
         "weight_classes": first.class_ids,
         "weights_visual": F.normalize(visual, dim=-1).half(),
-        "weights_multimodal": F.normalize(fuse(visual, semantic, alpha), dim=-1).half(),
+        "weights_multimodal": fuse(visual, semantic, alpha).half(),
     }

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gin
-from syntrans_l2l.algorithms.fitting import SynTransSettings
+from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.datasets.base import Benchmark
 from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.cub import Cub
@@ -30,7 +30,7 @@ from syntrans_l2l.methods.metaoptnet import MetaOptNet
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.semfew import SemFew
 from syntrans_l2l.methods.simpleshot import SimpleShot
-from syntrans_l2l.methods.syntrans import SynTransMethod
+from syntrans_l2l.methods.syntrans import SynTransRow
 from syntrans_l2l.methods.task_training import TaskTraining
 from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
@@ -108,6 +108,7 @@ for _configurable in (
     Shipped,
     SimpleShot,
     SynMine,
+    SynTransRow,
     SynTransSettings,
     TaskTraining,
     TieredImagenet,
@@ -126,8 +127,6 @@ for _configurable in (
 ):
     # registering, unlike decorating, leaves direct calls free of global configuration
     gin.external_configurable(_configurable, module="syntrans")
-# in Python, SynTrans is the learn2learn algorithm
-gin.external_configurable(SynTransMethod, "SynTrans", module="syntrans")
 
 
 def load_experiment(file: Path, bindings: list[str]) -> Experiment:

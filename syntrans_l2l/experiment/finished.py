@@ -6,8 +6,9 @@ import torch
 
 from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.cache import Cache
+from syntrans_l2l.datasets.features import FeatureData
 from syntrans_l2l.experiment.experiment import Experiment
-from syntrans_l2l.methods.syntrans import SynTransMethod
+from syntrans_l2l.methods.syntrans import SynTransRow
 from syntrans_l2l.progress import Progress, silent
 
 
@@ -23,12 +24,14 @@ def finished_algorithm(
 ) -> SynTrans:
     """The SynTrans of a row, its student inside, for tasks of the test classes' images.
 
+    Where the row stands on features of a file, or on the teacher's, tasks are made of features.
+
     Stages that the experiment has finished come from its cache; the others run now.
 
     Args:
         experiment: what a gin file describes (`syntrans_l2l.experiment.config.load_experiment`).
         title: the row.
-        shots: the K whose alpha and b are wanted.
+        shots: the K whose alpha and semantic weight are wanted.
         root: where the data lies.
         cache: where finished stages lie.
         device: where to run; the CPU for None.
@@ -41,13 +44,23 @@ def finished_algorithm(
     if title not in rows:
         raise ValueError(f"no row {title!r}; rows: {', '.join(rows)}")
     method, encoder = rows[title].method, rows[title].encoder
-    if not isinstance(method, SynTransMethod):
+    if not isinstance(method, SynTransRow):
         raise ValueError(f"the row {title!r} is {type(method).__name__}'s, not SynTrans's")
     preparation = experiment.prepare(
         root=root, cache=cache, device=device or torch.device("cpu"), progress=progress
     )
     arena = experiment.arena(rows[title], preparation)
     validation = experiment.cell(rows[title], arena, shots).draw("validation")
-    fitted = method.fit(arena, validation)
-    vectors = fitted.bank.select(arena.data.test.class_names) if fitted.bank else None
-    return SynTrans.from_fitted(fitted, vectors, preparation.student(encoder))
+    algorithm = method.fit(arena, validation)
+    if (bank := method.bank(arena)) is not None:
+        names = arena.data.test.class_names
+        encoder_of_text = rows[title].text_encoder or experiment.text_encoder
+        algorithm.set_classes_(
+            bank.select(names),
+            names,
+            text_encoder=bank.source,
+            prompt=str(encoder_of_text.key().get("prompt", "")) if encoder_of_text else "",
+        )
+    if not isinstance(arena.data, FeatureData) and (student := preparation.student(encoder)):
+        algorithm.set_encoder_(student)
+    return algorithm

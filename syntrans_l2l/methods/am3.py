@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from syntrans_l2l.algorithms.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.networks.adaptive_prototypes import AdaptivePrototypes
 from syntrans_l2l.training.am3 import train_am3
 

@@ -5,11 +5,12 @@ from itertools import product
 
 from torch import Tensor
 
-from syntrans_l2l.algorithms.class_vectors import ridge_weights
-from syntrans_l2l.algorithms.scoring import class_cosines, visual_cosines
+from syntrans_l2l.algorithms.scoring import class_cosines
 from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import ridge_weights
+from syntrans_l2l.methods.protonet import cosine_predict
 
 
 class Ktn:
@@ -54,7 +55,7 @@ class Ktn:
         """
         features = arena.unit_features()
         weights = {p: ridge_weights(arena, self.name, p) for p in self.penalties}
-        visual = visual_cosines(features["validation"], validation)
+        visual = cosine_predict(features["validation"])(validation)
         knowledge = {
             p: class_cosines(features["validation"], each["validation"], validation)
             for p, each in weights.items()
@@ -67,7 +68,7 @@ class Ktn:
 
         def predict(episodes: Episodes) -> Tensor:
             known = class_cosines(features["test"], weights[penalty]["test"], episodes)
-            return visual_cosines(features["test"], episodes) + share * known
+            return cosine_predict(features["test"])(episodes) + share * known
 
         grid: dict[str, object] = {"lambda": list(self.lambdas), "penalty": list(self.penalties)}
         return Predictor(predict, selected({"lambda": share, "penalty": penalty}, grid, validation))

@@ -6,11 +6,11 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from syntrans_l2l.algorithms.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.algorithms.selection import select, selected
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.fusion import Scores, score
 from syntrans_l2l.training.bridge import BridgeTraining, fit_bridge
@@ -42,7 +42,7 @@ class SemFew:
     def __init__(
         self, *, training: BridgeTraining | None = None, shares: Sequence[float] = _SHARES
     ) -> None:
-        self.training = training or BridgeTraining(naming=False)
+        self.training = training or BridgeTraining(both_ways=False)
         self.shares = shares
 
     def settings(self) -> dict[str, object]:

@@ -1,61 +1,41 @@
-"""SynTrans on cached features: bridge, weight generator, reconstructor and alpha."""
+"""The leaderboard's rows of SynTrans: the method and its controls."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict
 from typing import Literal
 
-import torch
 from torch import Tensor
 
-from syntrans_l2l.algorithms.class_vectors import base_mean, centred_vectors, required_bank
-from syntrans_l2l.algorithms.fitting import Stages, SynTransSettings
+from syntrans_l2l.algorithms.diagnostics import diagnostics
+from syntrans_l2l.algorithms.fitting import fit_on_episodes
+from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
 from syntrans_l2l.algorithms.one_product import OneProduct
-from syntrans_l2l.algorithms.scoring import episode_scores, to_semantic
-from syntrans_l2l.algorithms.selection import select, selected
+from syntrans_l2l.algorithms.settings import SynTransSettings
+from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.evaluation.diagnostics import alpha_curve, of_weights
 from syntrans_l2l.methods.base import Arena, Predictor
-from syntrans_l2l.networks.classifier import MultimodalClassifier
-from syntrans_l2l.networks.fusion import Scores
+from syntrans_l2l.methods.class_vectors import required_bank
+from syntrans_l2l.progress import Advance, Progress
 from syntrans_l2l.semantics.bank import SemanticBank
-from syntrans_l2l.training.bridge import make_folds
-from syntrans_l2l.training.meta import check_meta_training
+from syntrans_l2l.training.job import Job
 
-Variant = Literal["full", "shuffled", "visual"]
-_NAMES = {"full": "syntrans", "shuffled": "syntrans_shuffled", "visual": "syntrans_visual"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class FittedSynTrans:
-    """What fitting leaves: networks, frozen, and what validation chose.
-
-    Args:
-        classifier: makes w_v and w_s.
-        bank: the class vectors it was fitted with; None for a visual classifier.
-        centre: mean of the base classes' normalised vectors, [M]; None for a visual classifier.
-        left_out: for each base class the fold whose bridge has not seen it, [B].
-        alpha: the share of w_v.
-        b: the weight of `cos(G_vs(query), s)`.
-        selected: what was chosen, on which split and from which grid.
-    """
-
-    classifier: MultimodalClassifier
-    bank: SemanticBank | None
-    centre: Tensor | None
-    left_out: Tensor
-    alpha: float
-    b: float
-    selected: dict[str, object]
+Variant = Literal["full", "shuffled", "reselected", "visual"]
+_NAMES = {
+    "full": "syntrans",
+    "shuffled": "syntrans_shuffled",
+    "reselected": "syntrans_shuffled_reselected",
+    "visual": "syntrans_visual",
+}
 
 
-class SynTransMethod:
+class SynTransRow:
     """Tang, He, Qin, "Connecting Giants", IJCAI 2025, as reconstructed here.
 
-    gin files know it as `SynTrans`; in Python that name is the learn2learn algorithm's.
-
     Args:
-        variant: "full"; "shuffled", the control with every class under another's vector; or
-            "visual", the weight generator alone.
+        variant: "full"; "shuffled", the control with every class under another's vector, at the
+            settings that were selected with the true text; "reselected", the same with settings
+            of its own; or "visual", the weight generator only.
         parts: what it is made of.
 
     Raises:
@@ -71,7 +51,7 @@ class SynTransMethod:
 
     def __init__(self, variant: Variant = "full", parts: SynTransSettings | None = None) -> None:
         if variant not in _NAMES:
-            raise ValueError(f"SynTrans.variant must be one of {list(_NAMES)}, got {variant!r}")
+            raise ValueError(f"SynTransRow.variant must be one of {list(_NAMES)}, got {variant!r}")
         self.variant = variant
         self.parts = parts or SynTransSettings()
         self.name = _NAMES[variant]
@@ -81,109 +61,72 @@ class SynTransMethod:
         return {"variant": self.variant, **asdict(self.parts)}
 
     def check(self, base: Sequence[int], *, ways: int, shots: int) -> None:
-        """Find out before any training whether stages 3 and 4 fit base classes of these sizes.
-
-        Raises:
-            ValueError: too many folds, or too few images.
-        """
-        folds = make_folds(len(base), self.parts.folds, seed=0)
-        check_meta_training(base, folds, self.parts.meta, ways=ways, shots=shots)
+        """Raise ValueError where stages 3 and 4 do not fit base classes of these sizes."""
+        self.parts.check(base, ways=ways, shots=shots)
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
-        fitted = self.fit(arena, validation)
-        features = arena.unit_features()
-        semantics = None
-        if fitted.bank is not None:
-            semantics = centred_vectors(arena.data, fitted.bank, arena.device)
-        bridged = {
-            split: to_semantic(fitted.classifier.bridges, features[split])
+        algorithm = self.fit(arena, validation)
+        given = {
+            split: algorithm.given(arena.features[split], self._vectors(arena, split))
             for split in ("validation", "test")
         }
         classify = OneProduct(
-            fitted.classifier,
-            features["test"],
-            bridged["test"],
-            semantics["test"] if semantics else None,
-            fitted.alpha,
-            fitted.b,
+            algorithm.classifier,
+            given["test"],
+            algorithm.current_alpha,
+            algorithm.semantic_weight,
         )
-
-        def scores(split: str, episodes: Episodes) -> Scores:
-            vectors = semantics[split] if semantics else None
-            return episode_scores(
-                fitted.classifier, features[split], bridged[split], vectors, episodes
-            )
 
         def diagnose(test: Episodes) -> dict[str, Tensor]:
-            if semantics is None:
-                return {}
-            alphas = torch.tensor(self.parts.alphas, dtype=torch.float64)
-            return {
-                "alphas": alphas,
-                "alpha_validation": alpha_curve(
-                    scores("validation", validation), validation, alphas, fitted.b
-                ),
-                "alpha_test": alpha_curve(scores("test", test), test, alphas, fitted.b),
-                **of_weights(
-                    fitted.classifier, features["test"], semantics["test"], test, fitted.alpha
-                ),
-            }
+            episodes = {"validation": validation, "test": test}
+            return diagnostics(algorithm, given, episodes, self.parts.alphas)
 
-        return Predictor(classify.logits, fitted.selected, "heads on base features", diagnose)
+        return Predictor(classify.logits, algorithm.selected, "heads on base features", diagnose)
 
-    def fit(self, arena: Arena, validation: Episodes) -> FittedSynTrans:
-        """Fit on base classes; pick alpha, b and the use of stage 4 on validation episodes."""
-        features = arena.unit_features()
-        bank = self._bank(arena)
-        semantics = centred_vectors(arena.data, bank, arena.device) if bank else None
-        stages = Stages(
-            arena=arena,
-            parts=self.parts,
-            features=features["train"],
-            semantics=semantics["train"] if semantics else None,
-            variant=self.name,
+    def fit(self, arena: Arena, validation: Episodes) -> SynTrans:
+        """The algorithm behind the row, for tasks of features; it has no table of classes yet."""
+        choice = None
+        if self.variant == "shuffled":
+            choice = SynTransRow("full", self.parts).fit(arena, validation).choice
+        base, other = (
+            LabelledFeatures(
+                arena.features[split],
+                getattr(arena.data, split).labels,
+                self._vectors(arena, split),
+                getattr(arena.data, split).class_names,
+            )
+            for split in ("train", "validation")
         )
-        candidates = [stages.initial()]
-        if self.parts.meta.iterations:
-            size = {"ways": validation.ways, "shots": validation.shots}
-            candidates.append(stages.meta_trained(**size))
-        bridged = to_semantic(stages.bridges, features["validation"])
-        vectors = semantics["validation"] if semantics else None
-        alphas = self.parts.alphas if semantics else (1.0,)
-        namings = self.parts.namings if semantics and self.parts.bridge.naming else (0.0,)
-        choice = select(
-            [
-                episode_scores(candidate, features["validation"], bridged, vectors, validation)
-                for candidate in candidates
-            ],
-            validation,
-            alphas,
-            namings,
+        job = Job(seed=arena.seed, device=arena.device, progress=self._progress(arena))
+        algorithm = fit_on_episodes(
+            base, other, validation, self.parts, choice=choice, job=job, cache=arena.cache
         )
-        values = {"alpha": choice.alpha, "b": choice.naming}
-        left_out = torch.zeros(len(arena.data.train.class_names), dtype=torch.int64)
-        for number, fold in enumerate(stages.folds):
-            left_out[fold] = number
-        return FittedSynTrans(
-            classifier=candidates[choice.candidate],
-            bank=bank,
-            centre=base_mean(arena.data, bank) if bank else None,
-            left_out=left_out,
-            alpha=choice.alpha,
-            b=choice.naming,
-            selected=selected(
-                {**values, "stage 4": "on" if choice.candidate else "off"},
-                {
-                    "alpha": list(alphas),
-                    "b": list(namings),
-                    "stage 4": ["off", "on"][: len(candidates)],
-                },
-                validation,
-            ),
-        )
+        if self.variant == "shuffled":
+            algorithm.selected["selected with"] = "the true text"
+        return algorithm
 
-    def _bank(self, arena: Arena) -> SemanticBank | None:
-        if self.variant == "visual":
+    def bank(self, arena: Arena) -> SemanticBank | None:
+        """The class vectors that the variant uses.
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not self.uses_text:
             return None
         bank = required_bank(arena, self.name)
-        return bank.shuffled(arena.seed) if self.variant == "shuffled" else bank
+        return bank if self.variant == "full" else bank.shuffled(arena.seed)
+
+    def _vectors(self, arena: Arena, split: str) -> Tensor | None:
+        """Of the split's classes, [C, M]."""
+        bank = self.bank(arena)
+        return None if bank is None else bank.select(getattr(arena.data, split).class_names)
+
+    def _progress(self, arena: Arena) -> Progress:
+        """The arena's, with the row's name on its bars."""
+
+        def progress(
+            stage: str, *, total: int, unit: str, done: int = 0
+        ) -> AbstractContextManager[Advance]:
+            return arena.progress(f"{self.name}: {stage}", total=total, unit=unit, done=done)
+
+        return progress

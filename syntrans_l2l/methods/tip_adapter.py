@@ -5,11 +5,11 @@ from itertools import product
 
 from torch import Tensor
 
-from syntrans_l2l.algorithms.class_vectors import ridge_weights, shared_vectors
 from syntrans_l2l.algorithms.scoring import affinities, class_cosines
 from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import ridge_weights, shared_vectors
 
 CLIP_SCALE = 100.0  # of cosines in CLIP's logits
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from syntrans_l2l.algorithms.class_vectors import ridge_weights, shared_vectors
 from syntrans_l2l.algorithms.scoring import class_cosines
 from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import ridge_weights, shared_vectors
 
 
 class ZeroShot:

@@ -30,8 +30,8 @@ class Bridge(nn.Module):
     after KTN (AAAI 2020) and SemFew (CVPR 2024).
 
     Args:
-        visual: D.
-        semantic: M.
+        visual_dim: D.
+        semantic_dim: M.
         hidden: h.
         dropout: probability.
         condition_on_visual: give G_sv the support's mean beside the class vector; without it,
@@ -40,18 +40,18 @@ class Bridge(nn.Module):
 
     def __init__(
         self,
-        visual: int,
-        semantic: int,
+        visual_dim: int,
+        semantic_dim: int,
         hidden: int = 1024,
         dropout: float = 0.0,
         condition_on_visual: bool = True,
     ) -> None:
         super().__init__()
-        self.semantic = semantic
+        self.semantic_dim = semantic_dim
         self.condition_on_visual = condition_on_visual
-        inputs = semantic + visual if condition_on_visual else semantic
-        self.visual_to_semantic = Perceptron(visual, hidden, semantic, dropout)
-        self.semantic_to_visual = Perceptron(inputs, hidden, visual, dropout)
+        inputs = semantic_dim + visual_dim if condition_on_visual else semantic_dim
+        self.visual_to_semantic = Perceptron(visual_dim, hidden, semantic_dim, dropout)
+        self.semantic_to_visual = Perceptron(inputs, hidden, visual_dim, dropout)
 
     def to_semantic(self, visual: Tensor) -> Tensor:
         """n(G_vs(n(z))): normalised features [..., D] -> [..., M]."""

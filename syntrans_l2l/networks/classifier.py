@@ -70,16 +70,15 @@ class MultimodalClassifier(nn.Module):
     ) -> Tensor:
         """tau * cos(query, w) with the alpha of meta-training: [E, N * Q, N]."""
         visual, reconstructed = self.weights(support, semantic, own, fold)
-        weight = visual
-        if reconstructed is not None:
-            weight = fuse(visual, reconstructed, self.alpha_logit.sigmoid())
-        weight = nn.functional.normalize(weight, dim=-1)
+        weight = fuse(visual, reconstructed, self.alpha_logit.sigmoid())
         return self.temperature * torch.einsum("eqd,end->eqn", query, weight)
 
 
-def untrained_classifier(visual: int, semantic: int, hidden: int = 1024) -> MultimodalClassifier:
+def untrained_classifier(
+    visual_dim: int, semantic_dim: int, hidden: int = 1024
+) -> MultimodalClassifier:
     """One bridge (D, M, h) and no base classes, all of it to be trained on tasks."""
-    bridge = Bridge(visual, semantic, hidden)
-    reconstructor = SemanticWeightReconstructor([bridge], visual, semantic)
-    generator = VisualWeightGenerator(torch.zeros(0, visual), attention=False)
+    bridge = Bridge(visual_dim, semantic_dim, hidden)
+    reconstructor = SemanticWeightReconstructor([bridge], visual_dim, semantic_dim)
+    generator = VisualWeightGenerator(torch.zeros(0, visual_dim), attention=False)
     return MultimodalClassifier(generator, reconstructor).requires_grad_(True).train()

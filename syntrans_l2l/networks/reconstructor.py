@@ -18,8 +18,8 @@ class SemanticWeightReconstructor(nn.Module):
 
     Args:
         bridges: one per fold, frozen.
-        visual: D.
-        semantic: M.
+        visual_dim: D.
+        semantic_dim: M.
         hidden: width of R.
         residual: without it, w_s = g.
     """
@@ -27,14 +27,15 @@ class SemanticWeightReconstructor(nn.Module):
     def __init__(
         self,
         bridges: Sequence[Bridge],
-        visual: int,
-        semantic: int,
+        visual_dim: int,
+        semantic_dim: int,
         hidden: int = 256,
         residual: bool = True,
     ) -> None:
         super().__init__()
         self.bridges = nn.ModuleList(bridges).requires_grad_(False).eval()
-        self.residual = Perceptron(2 * visual + semantic, hidden, visual, 0.0) if residual else None
+        inputs = 2 * visual_dim + semantic_dim
+        self.residual = Perceptron(inputs, hidden, visual_dim, 0.0) if residual else None
         if self.residual is not None:
             last = self.residual.layers[-1]
             assert isinstance(last, nn.Linear)

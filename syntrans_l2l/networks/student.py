@@ -5,11 +5,12 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from syntrans_l2l.networks.pixels import unit_images
 from syntrans_l2l.networks.resnet12 import ResNet12
 
 
 class Student(nn.Module):
-    """An encoder f that takes images in [0, 1] and normalises them itself.
+    """An encoder f that takes images in [0, 1] or uint8 and normalises them itself.
 
     Args:
         encoder: images [n, 3, H, W] -> features [n, D].
@@ -17,7 +18,7 @@ class Student(nn.Module):
         name: what the records call it.
         pretrained: whether stage 0 is behind it already.
 
-    Shapes: images [n, 3, H, W] in [0, 1] -> features [n, D].
+    Shapes: images [n, 3, H, W], uint8 or float in [0, 1] -> features [n, D].
     """
 
     mean: Tensor
@@ -35,6 +36,15 @@ class Student(nn.Module):
         self.register_buffer("std", torch.full((3, 1, 1), 0.25))
 
     def forward(self, images: Tensor) -> Tensor:
+        """f(x), of images that anybody may bring.
+
+        Raises:
+            ValueError: images of another shape or range, such as floats of 0 to 255.
+        """
+        return self.embed(unit_images(images))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """f(x), of floats in [0, 1]: the training's, where looking at each batch costs time."""
         return cast(Tensor, self.encoder((images - self.mean) / self.std))
 
 

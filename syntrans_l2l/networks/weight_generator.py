@@ -37,6 +37,9 @@ class VisualWeightGenerator(nn.Module):
             support: normalised features.
             own: the episode's base classes [E, N] in meta-training, which attention must not
                 see: they are removed from the memory. None where the classes are novel.
+
+        Raises:
+            ValueError: the episode's base classes are all that the memory holds.
         """
         average = support.mean(2)
         if not self.attention:
@@ -47,9 +50,17 @@ class VisualWeightGenerator(nn.Module):
             @ (F.normalize(self.keys, dim=-1).T)
         )  # [E, N, K, B]
         if own is not None:
+            self._check_others(own)
             scores = scores.masked_fill(self._is_own(own), float("-inf"))
         attended = scores.softmax(-1).mean(2) @ self.memory  # [E, N, D]
         return self.phi_avg * average + self.phi_att * attended
+
+    def _check_others(self, own: Tensor) -> None:
+        if own.shape[1] >= len(self.memory):
+            raise ValueError(
+                f"{own.shape[1]}-way episodes of {len(self.memory)} base classes leave attention "
+                "no other class; lower the ways, or set SynTransSettings.attention = False"
+            )
 
     def _is_own(self, own: Tensor) -> Tensor:
         """[E, N] class ids -> [E, 1, 1, B], true at the classes of the episode."""

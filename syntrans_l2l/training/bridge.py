@@ -23,7 +23,7 @@ class BridgeTraining:
         hidden: h of both directions.
         dropout: in both directions.
         condition_on_visual: whether G_sv sees the support's mean.
-        naming: whether the visual-to-semantic direction is trained.
+        both_ways: whether the visual-to-semantic direction is trained too.
         contrast: weight of the cross-entropy of `16 cos(z, G_sv(s_j))`.
         cycle: weight of the two cycles.
         epochs: passes over the base features.
@@ -35,7 +35,7 @@ class BridgeTraining:
     hidden: int = 1024
     dropout: float = 0.0
     condition_on_visual: bool = True
-    naming: bool = True
+    both_ways: bool = True
     contrast: float = 0.0
     cycle: float = 0.0
     epochs: int = 6
@@ -175,11 +175,11 @@ def _loss(
     if settings.contrast:
         logits = SCALE * reconstructed @ centres[used].T
         loss = loss + settings.contrast * F.cross_entropy(logits, target)
-    if settings.naming:
-        named = to_semantic(visual)
-        loss = loss + F.cross_entropy(SCALE * named @ semantics[used].T, target)
+    if settings.both_ways:
+        bridged = to_semantic(visual)
+        loss = loss + F.cross_entropy(SCALE * bridged @ semantics[used].T, target)
         if settings.cycle:
-            there = to_visual(named)
+            there = to_visual(bridged)
             back = to_semantic(reconstructed)
             cycle = (there - centre).abs().sum(-1).mean()
             cycle = cycle + F.cross_entropy(SCALE * back @ semantics[used].T, target)

@@ -155,7 +155,7 @@ class _Objective(nn.Module):
 
     def forward(self, views: Tensor, places: Tensor) -> Tensor:
         with autocast(self.dtype, views.device):
-            features = self.student(views)
+            features = self.student.embed(views)
         return self.loss(self.workers.gather(features.float(), len(places)), places)
 
 

@@ -1,7 +1,6 @@
 """SynTrans as a learn2learn algorithm."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,13 @@ from torch.nn import functional as F
 
 from syntrans_l2l import SynTrans, untrained_classifier
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.algorithms.fitting import SynTransSettings
+from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.evaluation.statistics import episode_accuracies
 from syntrans_l2l.methods.base import Arena
-from syntrans_l2l.methods.syntrans import SynTransMethod, Variant
+from syntrans_l2l.methods.syntrans import SynTransRow, Variant
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.training.bridge import BridgeTraining
 from syntrans_l2l.training.meta import MetaTraining
 
@@ -31,11 +31,12 @@ PARTS = SynTransSettings(
 INPUT, CLASSES = 7, 8
 
 
-def untrained(features: nn.Module | None = None, b: float = 0.1) -> SynTrans:
+def untrained(features: nn.Module | None = None, semantic_weight: float = 0.1) -> SynTrans:
     torch.manual_seed(0)
     vectors = torch.randn(CLASSES, SEMANTIC)
     encoder = nn.Linear(INPUT, VISUAL) if features is None else features
-    return SynTrans(encoder, untrained_classifier(VISUAL, SEMANTIC, 16), vectors, b=b)
+    classifier = untrained_classifier(VISUAL, SEMANTIC, 16)
+    return SynTrans(encoder, classifier, vectors, semantic_weight=semantic_weight)
 
 
 def task(seed: int = 1) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -47,20 +48,17 @@ def task(seed: int = 1) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return inputs[:7], labels, class_ids, inputs[7:]
 
 
-@pytest.mark.parametrize("variant", ["full", "shuffled", "visual"])
+@pytest.mark.parametrize("variant", ["full", "shuffled", "reselected", "visual"])
 @pytest.mark.parametrize("shots", [1, 4])
-def test_its_accuracies_are_those_of_the_table(
-    arena: Arena, variant: Variant, shots: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    method = SynTransMethod(variant, PARTS)
+def test_its_accuracies_are_those_of_the_table(arena: Arena, variant: Variant, shots: int) -> None:
+    row = SynTransRow(variant, PARTS)
     validation, test = (episodes_of(arena.data, s, 100, shots) for s in ("validation", "test"))
-    fitted = method.fit(arena, validation)
-    if variant == "shuffled":  # where validation would take the visual classifier alone
-        fitted = replace(fitted, alpha=0.4, b=0.2)
-        monkeypatch.setattr(SynTransMethod, "fit", lambda *_: fitted)
-    vectors = fitted.bank.select(arena.data.test.class_names) if fitted.bank else None
-    algorithm = SynTrans.from_fitted(fitted, vectors)
-    assert variant == "visual" or (fitted.alpha < 1 and fitted.b > 0)
+    algorithm = row.fit(arena, validation)
+    if (bank := row.bank(arena)) is not None:
+        algorithm.set_classes_(bank.select(arena.data.test.class_names))
+    if variant in ("full", "shuffled"):
+        assert algorithm.choice is not None and algorithm.choice.alpha < 1
+        assert algorithm.choice.semantic_weight > 0
     features, labels = arena.features["test"], test.query_labels()
     accuracies = []
     for support, query, ids in zip(test.support, test.query, test.class_ids, strict=True):
@@ -69,7 +67,7 @@ def test_its_accuracies_are_those_of_the_table(
         learner.adapt(features[support.flatten()], targets, ids)
         logits = learner(features[query.flatten()])
         accuracies.append(episode_accuracies(logits[None], labels))
-    expected = accuracies_of(method.prepare(arena, validation).predict, test)
+    expected = accuracies_of(row.prepare(arena, validation).predict, test)
     assert torch.equal(torch.cat(accuracies), expected)
 
 
@@ -142,7 +140,7 @@ def test_the_order_of_labels_and_samples_does_not_matter() -> None:
 
 
 def test_forward_is_the_cosine_to_what_fit_returns() -> None:
-    algorithm = untrained(b=0.0)
+    algorithm = untrained(semantic_weight=0.0)
     support, labels, class_ids, query = task()
     weights = algorithm.fit_(support, labels, class_ids)
     cosines = F.normalize(algorithm.module(query), dim=-1) @ weights.T
@@ -150,39 +148,44 @@ def test_forward_is_the_cosine_to_what_fit_returns() -> None:
 
 
 def test_in_meta_training_base_classes_are_left_out(arena: Arena) -> None:
-    fitted = SynTransMethod("full", PARTS).fit(arena, episodes_of(arena.data, "validation", 50))
+    row, validation = SynTransRow("full", PARTS), episodes_of(arena.data, "validation", 50)
     assert arena.semantics is not None
     vectors = arena.semantics.select(arena.data.train.class_names)
     support, ids = arena.features["train"][:3], torch.tensor([3, 5, 9])
 
     def weights(memory: int | None, bridge: int | None, base: bool) -> Tensor:
-        algorithm = SynTrans.from_fitted(fitted, vectors)
+        algorithm = row.fit(arena, validation).set_classes_(vectors)
         algorithm.classifier.generator.phi_att.data += 1.0
         if memory is not None:
             algorithm.classifier.generator.memory[memory] += 1.0
         if bridge is not None:
             for parameter in algorithm.classifier.bridges[bridge].parameters():
                 parameter.data += 0.1
-        return algorithm.fit_(support, torch.arange(3), ids, base=base)
+        fitted: Tensor = algorithm.fit_(support, torch.arange(3), ids, base=base)
+        return fitted
 
+    left_out = row.fit(arena, validation).left_out
     before = weights(None, None, base=True)
     assert torch.equal(weights(5, None, base=True), before)
     assert not torch.equal(weights(4, None, base=True), before)
     assert not torch.equal(weights(5, None, base=False), weights(None, None, base=False))
     for bridge in (0, 1):
         changed = (weights(None, bridge, base=True) != before).any(1)
-        assert changed.tolist() == (fitted.left_out[ids] == bridge).tolist()
+        assert changed.tolist() == (left_out[ids] == bridge).tolist()
 
 
 def test_saved_and_read_it_is_the_same(
     arena: Arena, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fitted = SynTransMethod("full", PARTS).fit(arena, episodes_of(arena.data, "validation", 50))
     assert arena.semantics is not None
-    vectors = arena.semantics.select(arena.data.test.class_names)
-    algorithm = SynTrans.from_fitted(fitted, vectors, nn.Linear(VISUAL, VISUAL))
+    names = arena.data.test.class_names
+    bank = SemanticBank(names, arena.semantics.select(names), "drawn at random")
+    row = SynTransRow("full", PARTS)
+    algorithm = row.fit(arena, episodes_of(arena.data, "validation", 50))
+    algorithm.set_classes_(bank, prompt="a drawing of {}").set_encoder_(nn.Linear(VISUAL, VISUAL))
     algorithm.save_pretrained(tmp_path / "model")
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "README.md",
         "config.json",
         "model.safetensors",
     ]
@@ -200,11 +203,54 @@ def test_saved_and_read_it_is_the_same(
         read = SynTrans.from_pretrained(place, nn.Linear(VISUAL, VISUAL))
         read.adapt(*arguments)
         assert torch.equal(read(z), algorithm(z))
-        assert read.alpha == algorithm.alpha and read.b == algorithm.b
-        assert torch.equal(read.left_out, fitted.left_out)
+        assert read.alpha == algorithm.alpha
+        assert read.semantic_weight == algorithm.semantic_weight
+        assert torch.equal(read.left_out, algorithm.left_out)
+        assert read.class_names == names
+        assert (read.text_encoder, read.prompt) == ("drawn at random", "a drawing of {}")
     assert asked == ["somebody/syntrans"]
-    read.set_classes_(vectors.flip(0)).adapt(z[:6], arguments[1], [1, 4, 5])
+    read.set_classes_(bank.vectors.flip(0)).adapt(z[:6], arguments[1], [1, 4, 5])
     assert torch.equal(read(z), algorithm(z))
+
+
+def test_the_card_and_the_config_name_the_classes(tmp_path: Path) -> None:
+    algorithm = untrained()
+    algorithm.set_classes_(
+        torch.randn(2, SEMANTIC), ["größe", "oak"], text_encoder="MiniLM", prompt="a photo of a {}"
+    )
+    algorithm.save_pretrained(tmp_path)
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    facts = "0. größe", "1. oak", "Text encoder: MiniLM", "Prompt: a photo of a {}"
+    widths = f"width {VISUAL}", f"width {SEMANTIC}", "Semantic weight: 0.1", "learned"
+    for fact in facts + widths:
+        assert fact in card, fact
+    read = SynTrans.from_pretrained(tmp_path, nn.Linear(INPUT, VISUAL))
+    with pytest.raises(ValueError, match=r"text encoder of the training, MiniLM$"):
+        read.set_classes_(torch.randn(2, SEMANTIC + 1))
+    read.set_classes_(torch.randn(3, SEMANTIC))  # of other classes, whose names nobody told
+    assert read.class_names == () and read.text_encoder == "MiniLM"
+    with pytest.raises(ValueError, match="3 class vectors need as many class_names, got 1"):
+        read.set_classes_(torch.randn(3, SEMANTIC), ["a"])
+
+
+def test_a_folder_of_the_first_release_is_read(tmp_path: Path) -> None:
+    algorithm = untrained()
+    algorithm.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    described = config["classifier"]
+    old = {
+        "format": config["format"], "alpha": config["alpha"], "b": config["semantic_weight"],
+        "classifier": {name.removesuffix("_dim"): value for name, value in described.items()},
+    }  # fmt: skip
+    assert "visual" in old["classifier"] and "semantic" in old["classifier"]
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    (tmp_path / "README.md").unlink()
+    read = SynTrans.from_pretrained(tmp_path, nn.Linear(INPUT, VISUAL))
+    support, labels, class_ids, query = task()
+    for each in (algorithm, read):
+        each.adapt(support, labels, class_ids)
+    assert torch.equal(read(query), algorithm(query))
+    assert (read.class_names, read.text_encoder, read.prompt) == ((), "", "")
 
 
 def test_what_cannot_be_read_is_told_in_one_line(

@@ -2,12 +2,14 @@
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l.algorithms.one_product import OneProduct
-from syntrans_l2l.algorithms.scoring import episode_scores, to_semantic, visual_cosines
+from syntrans_l2l.algorithms.scoring import Given, episode_scores, to_semantic
+from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import fuse, score
@@ -55,9 +57,8 @@ def test_alpha_one_is_cosine_protonet_bit_for_bit(
 ) -> None:
     classifier, bridges = make_classifier(learned=False, attention=attention)
     episodes = draw()
-    scores = episode_scores(
-        classifier, features, to_semantic(bridges, features), semantics, episodes
-    )
+    given = Given(features, to_semantic(bridges, features), semantics)
+    scores = episode_scores(classifier, given, episodes)
     prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
     expected = features[episodes.query].flatten(1, 2) @ prototypes.mT
     assert torch.equal(scores.logits(1.0, 0.0), expected)
@@ -71,25 +72,22 @@ def test_alpha_zero_without_the_visual_input_is_zero_shot(
     moved = Episodes(episodes.class_ids, episodes.support.flip(0), episodes.query)
     for visual_input in (False, True):
         classifier, bridges = make_classifier(learned=False, visual_input=visual_input)
-        bridged = to_semantic(bridges, features)
+        given = Given(features, to_semantic(bridges, features), semantics)
         same, other = (
-            episode_scores(classifier, features, bridged, semantics, each).logits(0.0, 0.3)
-            for each in (episodes, moved)
+            episode_scores(classifier, given, each).logits(0.0, 0.3) for each in (episodes, moved)
         )
         assert torch.equal(same, other) == (not visual_input)
 
 
 def test_the_order_of_classes_does_not_matter(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    bridged = to_semantic(bridges, features)
+    given = Given(features, to_semantic(bridges, features), semantics)
     episodes, order = draw(), torch.tensor([3, 0, 4, 1, 2])
     permuted = Episodes(
         episodes.class_ids[:, order], episodes.support[:, order], episodes.query[:, order]
     )
     logits, other = (
-        episode_scores(classifier, features, bridged, semantics, each)
-        .logits(0.4, 0.2)
-        .unflatten(1, (5, -1))
+        episode_scores(classifier, given, each).logits(0.4, 0.2).unflatten(1, (5, -1))
         for each in (episodes, permuted)
     )
     torch.testing.assert_close(logits[:, order][..., order], other)
@@ -97,12 +95,11 @@ def test_the_order_of_classes_does_not_matter(features: Tensor, semantics: Tenso
 
 def test_the_order_of_shots_does_not_matter(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    bridged = to_semantic(bridges, features)
+    given = Given(features, to_semantic(bridges, features), semantics)
     episodes = draw()
     permuted = Episodes(episodes.class_ids, episodes.support[:, :, [2, 0, 1]], episodes.query)
     logits, other = (
-        episode_scores(classifier, features, bridged, semantics, each).logits(0.4, 0.2)
-        for each in (episodes, permuted)
+        episode_scores(classifier, given, each).logits(0.4, 0.2) for each in (episodes, permuted)
     )
     torch.testing.assert_close(logits, other)
 
@@ -112,25 +109,67 @@ def test_scores_equal_the_cosine_to_the_fused_weight(features: Tensor, alpha: fl
     torch.manual_seed(4)
     visual, semantic = torch.randn(2, 7, 5, D)
     query = features[:20].expand(7, -1, -1)
-    named = torch.randn(7, 20, 5)
-    weight = F.normalize(fuse(visual, semantic, alpha), dim=-1)
-    expected = torch.einsum("eqd,end->eqn", query, weight) + 0.3 * named
-    actual = score(query, visual, semantic, named).logits(alpha, 0.3)
+    bridged = torch.randn(7, 20, 5)
+    weight = fuse(visual, semantic, alpha)
+    expected = torch.einsum("eqd,end->eqn", query, weight) + 0.3 * bridged
+    actual = score(query, visual, semantic, bridged).logits(alpha, 0.3)
     torch.testing.assert_close(actual, expected)
+
+
+def plain_logits(
+    classifier: MultimodalClassifier, given: Given, episodes: Episodes, alpha: float, b: float
+) -> Tensor:
+    """The oracle of all forwards, a query and a class at a time: [E, N * Q, N]."""
+    assert given.bridged is not None and given.vectors is not None
+    logits = torch.empty(len(episodes), episodes.ways * episodes.queries, episodes.ways)
+    for e, (ids, support, query) in enumerate(
+        zip(episodes.class_ids, episodes.support, episodes.query, strict=True)
+    ):
+        for n, class_id in enumerate(ids.tolist()):
+            s = given.vectors[class_id]
+            w_v, w_s = classifier.weights(given.features[support[n]][None, None], s[None, None])
+            assert w_s is not None
+            mixed = alpha * w_v / w_v.norm() + (1 - alpha) * w_s / w_s.norm()
+            for q, image in enumerate(query.flatten().tolist()):
+                cosine = given.features[image] @ (mixed / mixed.norm()).flatten()
+                logits[e, q, n] = cosine + b * given.bridged[image] @ s
+    return logits
 
 
 @pytest.mark.parametrize("shots", [1, 3])
 @pytest.mark.parametrize(("alpha", "b"), [(0.0, 0.0), (0.3, 0.4), (1.0, 0.2), (1.0, 0.0)])
-def test_one_product_gives_the_same_logits_as_the_scores(
+@torch.no_grad()
+def test_every_forward_is_the_plain_formula(
     features: Tensor, semantics: Tensor, shots: int, alpha: float, b: float
 ) -> None:
+    """The grid's scores, one product, the learn2learn algorithm and stage 4's own forward."""
     classifier, bridges = make_classifier(learned=True)
-    given = features, to_semantic(bridges, features), semantics
-    classify = OneProduct(classifier, *given, alpha, b)
-    episodes = draw(shots, count=50)
-    expected = episode_scores(classifier, *given, episodes).logits(alpha, b)
+    given = Given(features, to_semantic(bridges, features), semantics)
+    episodes = draw(shots, count=6)
+    expected = plain_logits(classifier, given, episodes, alpha, b)
+    torch.testing.assert_close(
+        episode_scores(classifier, given, episodes).logits(alpha, b), expected
+    )
+    classify = OneProduct(classifier, given, alpha, b)
     for _ in range(2):  # the second time from kept weights
         torch.testing.assert_close(classify.logits(episodes), expected)
+    algorithm = SynTrans(nn.Identity(), classifier, semantics, alpha=alpha, semantic_weight=b)
+    for e, (ids, support, query) in enumerate(
+        zip(episodes.class_ids, episodes.support, episodes.query, strict=True)
+    ):
+        labels = torch.arange(5).repeat_interleave(shots)
+        algorithm.adapt(features[support.flatten()], labels, ids)
+        torch.testing.assert_close(
+            algorithm(features[query.flatten()]), classifier.temperature * expected[e]
+        )
+    if b == 0.0:  # stage 4 trains without it, at the learned alpha
+        learned = float(classifier.alpha_logit.sigmoid())
+        logits = classifier(
+            features[episodes.support], features[episodes.query].flatten(1, 2),
+            semantics[episodes.class_ids],
+        )  # fmt: skip
+        plain = plain_logits(classifier, given, episodes, learned, 0.0)
+        torch.testing.assert_close(logits, classifier.temperature * plain)
 
 
 @pytest.mark.parametrize("shots", [1, 3])
@@ -139,19 +178,20 @@ def test_one_product_at_alpha_one_is_cosine_protonet_bit_for_bit(
 ) -> None:
     classifier, bridges = make_classifier(learned=False)
     bridged, episodes = to_semantic(bridges, features), draw(shots, count=50)
-    expected = visual_cosines(features, episodes)
+    expected = cosine_predict(features)(episodes)
     prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
     assert torch.equal(expected, features[episodes.query].flatten(1, 2) @ prototypes.mT)
     for classify in (
-        OneProduct(classifier, features, bridged, semantics, 1.0, 0.0),
-        OneProduct(classifier, features, None, None, 1.0, 0.0),
+        OneProduct(classifier, Given(features, bridged, semantics), 1.0, 0.0),
+        OneProduct(classifier, Given(features), 1.0, 0.0),
     ):
         assert torch.equal(classify.logits(episodes), expected)
 
 
 def test_a_shots_weight_is_made_once(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    classify = OneProduct(classifier, features, to_semantic(bridges, features), semantics, 0.3, 0.4)
+    given = Given(features, to_semantic(bridges, features), semantics)
+    classify = OneProduct(classifier, given, 0.3, 0.4)
     made: list[Tensor] = []
     classifier.generator.register_forward_hook(lambda *call: made.append(call[2]))
     for _ in range(2):

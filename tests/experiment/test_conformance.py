@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from syntrans_l2l import (
     SemanticLabels,
     SynTrans,
-    SynTransMethod,
+    SynTransRow,
     SynTransSettings,
     collate,
     semantic_tasksets,
@@ -24,6 +24,7 @@ from syntrans_l2l import (
 )
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.algorithms.lightning import LightningSynTrans
+from syntrans_l2l.algorithms.selection import Choice
 from syntrans_l2l.datasets.base import SPLITS, FewShotData
 from syntrans_l2l.episodes.tasks import SemanticTaskset, SplitDataset
 from syntrans_l2l.methods.base import Arena
@@ -175,20 +176,23 @@ def plain_loop(data: FewShotData, answer: Callable[[Any], Any], count: int) -> T
     return torch.stack(accuracies)
 
 
-def test_the_batched_evaluator_equals_a_plain_loop(seen: tuple[Arena, nn.Module]) -> None:
+def test_the_batched_evaluator_equals_a_plain_loop(
+    seen: tuple[Arena, nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
     arena, network = seen
     parts = SynTransSettings(
         folds=2,
         bridge=BridgeTraining(hidden=32, epochs=3),
         meta=MetaTraining(iterations=10, batch_size=2, queries=3),
         alphas=(0.3,),
-        namings=(0.2,),
+        semantic_weights=(0.2,),
     )
     validation, test = (episodes_of(arena.data, s, 60, shots=2) for s in ("validation", "test"))
-    fitted = replace(SynTransMethod("full", parts).fit(arena, validation), alpha=0.3, b=0.2)
+    row, choice = SynTransRow("full", parts), Choice(0, 0.3, 0.2)
+    monkeypatch.setattr("syntrans_l2l.algorithms.fitting.select", lambda *_: choice)
     assert arena.semantics is not None
     table = arena.semantics.select(arena.data.test.class_names)
-    algorithm = SynTrans.from_fitted(fitted, table, network)
+    algorithm = row.fit(arena, validation).set_classes_(table).set_encoder_(network)
 
     def ours(task: Any) -> Any:
         (support, known), (query, _) = l2l.data.partition_task(*task, shots=2)
@@ -201,12 +205,8 @@ def test_the_batched_evaluator_equals_a_plain_loop(seen: tuple[Arena, nn.Module]
         classifier = l2l.nn.PrototypicalClassifier(network(support), known)
         return classifier(network(query))
 
-    class Fitted(SynTransMethod):
-        def fit(self, *_: Any) -> Any:
-            return fitted
-
     rows = []
-    for method, answer in ((Fitted("full", parts), ours), (ProtoNet("euclidean"), protonet)):
+    for method, answer in ((row, ours), (ProtoNet("euclidean"), protonet)):
         rows.append(accuracies_of(method.prepare(arena, validation).predict, test))
         loop = plain_loop(arena.data, answer, len(test))
         torch.testing.assert_close(rows[-1], loop, rtol=0, atol=1e-4)  # theirs is in float32

@@ -9,11 +9,11 @@ import torch
 from common import SEMANTIC, VISUAL, episodes_of
 from torch import Tensor
 
-from syntrans_l2l.algorithms.class_vectors import ridge_weights
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
 from syntrans_l2l.methods.am3 import Am3
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.class_vectors import ridge_weights
 from syntrans_l2l.methods.ktn import Ktn
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.semfew import SemFew
@@ -29,7 +29,7 @@ LEARNERS: list[Any] = [
     TipAdapter(shared_space=False),
     Ktn(),
     Am3(hidden=64, steps=(50, 200)),
-    SemFew(training=BridgeTraining(hidden=64, epochs=30, batch_size=64, naming=False)),
+    SemFew(training=BridgeTraining(hidden=64, epochs=30, batch_size=64, both_ways=False)),
 ]
 
 

@@ -8,14 +8,15 @@ from common import accuracies_of, episodes_of
 from torch import Tensor
 from torch.nn import functional as F
 
-from syntrans_l2l.algorithms.fitting import SynTransSettings
+from syntrans_l2l.algorithms import fitting, stages
 from syntrans_l2l.algorithms.selection import Choice, class_accuracies, select
+from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.protonet import ProtoNet
-from syntrans_l2l.methods.syntrans import SynTransMethod
+from syntrans_l2l.methods.syntrans import SynTransRow
 from syntrans_l2l.networks.fusion import Scores
 from syntrans_l2l.training.bridge import (
     BridgeTraining,
@@ -33,26 +34,50 @@ PARTS = SynTransSettings(
 )
 
 
-def test_semantics_help_and_shuffled_ones_do_not(arena: Arena) -> None:
+def test_semantics_help_and_shuffled_ones_do_harm(arena: Arena) -> None:
+    """The control runs at the true text's settings; selection would leave shuffled text out."""
     validation, test = (episodes_of(arena.data, split) for split in ("validation", "test"))
-    accuracy = {}
+    accuracy, selected = {}, {}
     for method in (
         ProtoNet("cosine"),
-        SynTransMethod("full", PARTS),
-        SynTransMethod("shuffled", PARTS),
-        SynTransMethod("visual", PARTS),
+        SynTransRow("full", PARTS),
+        SynTransRow("shuffled", PARTS),
+        SynTransRow("reselected", PARTS),
+        SynTransRow("visual", PARTS),
     ):
         predictor = method.prepare(arena, validation)
         accuracy[method.name] = float(accuracies_of(predictor.predict, test).mean())
+        selected[method.name] = predictor.selected
     assert accuracy["syntrans"] > accuracy["protonet_cosine"] + 5
-    assert abs(accuracy["syntrans_shuffled"] - accuracy["protonet_cosine"]) < 3
+    assert accuracy["syntrans"] > accuracy["syntrans_shuffled"] + 10
+    assert accuracy["syntrans_visual"] > accuracy["syntrans_shuffled"] + 3
+    assert abs(accuracy["syntrans_shuffled_reselected"] - accuracy["protonet_cosine"]) < 3
     assert abs(accuracy["syntrans_visual"] - accuracy["protonet_cosine"]) < 3
+    control = {**selected["syntrans"], "selected with": "the true text"}
+    assert selected["syntrans_shuffled"] == control
+    assert "selected with" not in selected["syntrans_shuffled_reselected"]
+
+
+def test_the_control_and_the_row_share_the_fit_with_the_true_text(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever comes first: bridges of true and of shuffled text are fitted once each."""
+    fitted, selections = [], []
+    fit, choose = stages.fit_bridges, fitting.select
+    monkeypatch.setattr(
+        stages, "fit_bridges", lambda *given, **more: fitted.append(1) or fit(*given, **more)
+    )
+    monkeypatch.setattr(fitting, "select", lambda *given: selections.append(1) or choose(*given))
+    validation = episodes_of(arena.data, "validation", 50)
+    for variant in ("shuffled", "full", "shuffled", "reselected"):
+        SynTransRow(variant, PARTS).prepare(arena, validation)  # type: ignore[arg-type]
+    assert len(fitted) == 2 and len(selections) == 2  # the reselected row selects for itself
 
 
 def test_predictions_do_not_see_the_other_queries(arena: Arena) -> None:
     """Inductive: a query's logits are the same whatever else is asked."""
     test = episodes_of(arena.data, "test", count=20)
-    predictor = SynTransMethod("full", PARTS).prepare(arena, episodes_of(arena.data, "validation"))
+    predictor = SynTransRow("full", PARTS).prepare(arena, episodes_of(arena.data, "validation"))
     one = Episodes(test.class_ids, test.support, test.query[:, :, :1])
     torch.testing.assert_close(
         predictor.predict(one), predictor.predict(test).unflatten(1, (5, 5))[:, :, 0]
@@ -63,10 +88,10 @@ def test_a_second_preparation_finds_everything(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test, validation = episodes_of(arena.data, "test", 20), episodes_of(arena.data, "validation")
-    first = SynTransMethod("full", PARTS).prepare(arena, validation)
+    first = SynTransRow("full", PARTS).prepare(arena, validation)
     for name in ("fit_bridges", "meta_train"):
-        monkeypatch.delattr(f"syntrans_l2l.algorithms.fitting.{name}")
-    second = SynTransMethod("full", PARTS).prepare(arena, validation)
+        monkeypatch.delattr(f"syntrans_l2l.algorithms.stages.{name}")
+    second = SynTransRow("full", PARTS).prepare(arena, validation)
     assert torch.equal(first.predict(test), second.predict(test))
     assert first.selected == second.selected
     assert first.selected["split"] == "validation"
@@ -185,7 +210,7 @@ def test_the_best_alpha_grows_with_the_shots(arena: Arena) -> None:
     chosen = []
     for shots in (1, 10):
         validation = episodes_of(arena.data, "validation", shots=shots)
-        values = SynTransMethod("full", PARTS).prepare(arena, validation).selected["values"]
+        values = SynTransRow("full", PARTS).prepare(arena, validation).selected["values"]
         assert isinstance(values, dict)
         chosen.append(values["alpha"])
     assert chosen[0] < chosen[1]
@@ -194,4 +219,4 @@ def test_the_best_alpha_grows_with_the_shots(arena: Arena) -> None:
 def test_meta_training_needs_ways_in_every_fold(arena: Arena) -> None:
     parts = SynTransSettings(folds=3, bridge=PARTS.bridge, meta=PARTS.meta)
     with pytest.raises(ValueError, match="use fewer folds"):
-        SynTransMethod("visual", parts).prepare(arena, episodes_of(arena.data, "validation", 5))
+        SynTransRow("visual", parts).prepare(arena, episodes_of(arena.data, "validation", 5))

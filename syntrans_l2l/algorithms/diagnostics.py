@@ -1,0 +1,46 @@
+"""What figures of SynTrans are drawn from, besides what every method has."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from syntrans_l2l.algorithms.scoring import Given, episode_scores
+from syntrans_l2l.algorithms.syntrans import SynTrans
+from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.evaluation.diagnostics import alpha_curve, of_weights
+
+
+def diagnostics(
+    algorithm: SynTrans,
+    given: Mapping[str, Given],
+    episodes: Mapping[str, Episodes],
+    alphas: Sequence[float],
+) -> dict[str, Tensor]:
+    """Accuracy over alpha on both splits, and weights of the first test episodes, by name.
+
+    Nothing of a visual classifier, which mixes nothing.
+
+    Args:
+        algorithm: fitted, with a fixed alpha.
+        given: of "validation" and "test".
+        episodes: of the same splits.
+        alphas: where the curve is drawn.
+    """
+    test = given["test"]
+    if test.vectors is None or algorithm.alpha is None:
+        return {}
+    grid = torch.tensor(list(alphas), dtype=torch.float64)
+    curves = {
+        f"alpha_{split}": alpha_curve(
+            episode_scores(algorithm.classifier, each, episodes[split]),
+            episodes[split],
+            grid,
+            algorithm.semantic_weight,
+        )
+        for split, each in given.items()
+    }
+    weights = of_weights(
+        algorithm.classifier, test.features, test.vectors, episodes["test"], algorithm.alpha
+    )
+    return {"alphas": grid, **curves, **weights}

@@ -1,0 +1,130 @@
+"""What SynTrans is fitted on: features, labels and class vectors of some classes."""
+
+from collections.abc import Sequence
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from syntrans_l2l.cache import tensor_digest
+from syntrans_l2l.datasets.base import Split
+
+
+class LabelledFeatures:
+    """Features of some classes' images, as an encoder gives them, and the classes' vectors.
+
+    What is given may be a numpy array, a list or a torch tensor, of any number type; kept are
+    float32 and int64 tensors.
+
+    Args:
+        features: [n, D]; normalised or not.
+        labels: which class each image is of, 0 to C - 1, [n].
+        class_vectors: [C, M], as a text encoder gives them; None for a visual classifier.
+        class_names: C names; empty where they have none.
+
+    Raises:
+        ValueError: shapes do not fit, a number is NaN or infinite, labels are no classes, or a
+            class has no image.
+    """
+
+    def __init__(
+        self,
+        features: ArrayLike | Tensor,
+        labels: ArrayLike | Tensor,
+        class_vectors: ArrayLike | Tensor | None = None,
+        class_names: Sequence[str] = (),
+    ) -> None:
+        self.features = _numbers(features, "features")
+        self.labels = _labels(labels)
+        self.class_vectors = None
+        if class_vectors is not None:
+            self.class_vectors = _numbers(class_vectors, "class_vectors")
+        self.class_names = tuple(str(name) for name in class_names)
+        self._check()
+        if not self.class_names:
+            self.class_names = tuple(f"class {label}" for label in range(self._classes))
+
+    @property
+    def _classes(self) -> int:
+        """C."""
+        if self.class_vectors is not None:
+            return len(self.class_vectors)
+        return len(self.class_names) or int(self.labels.max()) + 1
+
+    def _check(self) -> None:
+        if len(self.labels) != len(self.features):
+            raise ValueError(
+                f"{len(self.features)} features need as many labels, got {len(self.labels)}"
+            )
+        vectors, names, classes = self.class_vectors, self.class_names, self._classes
+        if (names and len(names) != classes) or len(set(names)) != len(names):
+            raise ValueError(
+                f"class_names must be distinct, one for each of the {classes} class_vectors, got "
+                f"{len(names)} names ({len(set(names))} distinct)"
+            )
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if not 0 <= low <= high < classes:
+            raise ValueError(
+                f"labels must lie in 0 to {classes - 1}, the rows of class_vectors or the places "
+                f"in class_names, got {low} to {high}"
+            )
+        if empty := torch.where(torch.bincount(self.labels, minlength=classes) == 0)[0].tolist():
+            raise ValueError(
+                f"no features have the labels {empty[:8]}: drop classes that have no image, and "
+                "number the others from 0 without gaps"
+            )
+        if vectors is not None and not bool((vectors != 0).any(1).all()):
+            raise ValueError("class_vectors hold a vector of zeros; make these vectors again")
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @property
+    def digest(self) -> str:
+        """Hash of the numbers, for cache keys."""
+        tensors = {"features": self.features, "labels": self.labels}
+        if self.class_vectors is not None:
+            tensors["class_vectors"] = self.class_vectors
+        return tensor_digest(tensors)[:20]
+
+    def class_counts(self) -> list[int]:
+        """Images of each class."""
+        return torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
+
+    def split(self) -> Split:
+        """The same, as what episodes are drawn from."""
+        return Split(self.features, self.labels.cpu(), self.class_names)
+
+
+def _numbers(values: ArrayLike | Tensor, name: str) -> Tensor:
+    """A matrix of finite float32."""
+    tensor = _tensor(values, name)
+    if tensor.ndim != 2 or 0 in tensor.shape or tensor.dtype == torch.bool or tensor.is_complex():
+        raise ValueError(
+            f"{name} must be a matrix of numbers, a row for each, got {tensor.dtype} "
+            f"{list(tensor.shape)}"
+        )
+    tensor = tensor.detach().float()
+    if not tensor.isfinite().all():
+        raise ValueError(f"{name} hold NaN or infinity; make them again")
+    return tensor
+
+
+def _labels(values: ArrayLike | Tensor) -> Tensor:
+    """A list of int64."""
+    tensor = _tensor(values, "labels")
+    whole = not tensor.is_complex() and tensor.dtype != torch.bool
+    if whole and tensor.is_floating_point():
+        whole = bool((tensor == tensor.round()).all())  # false for NaN
+    if tensor.ndim != 1 or not whole:
+        raise ValueError(
+            f"labels must be one list of whole numbers, got {tensor.dtype} {list(tensor.shape)}"
+        )
+    return tensor.long()
+
+
+def _tensor(values: ArrayLike | Tensor, name: str) -> Tensor:
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} are no numbers ({error})") from error
