@@ -16,7 +16,7 @@ from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.experiment.cell import Cell, Reference
 from syntrans_l2l.experiment.preparation import Encoded, Preparation
 from syntrans_l2l.experiment.row import Row
-from syntrans_l2l.methods.base import Arena, ChecksSize, Method
+from syntrans_l2l.methods.base import Arena, Method
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.semantics.text_encoder import TextEncoder
@@ -94,9 +94,8 @@ class Experiment:
         classes = [name for split in SPLITS for name in counts[split]]
         for row in self.rows:
             row.check(classes, self.text_encoder, self.teacher, self.distillation)
-            if isinstance(row.method, ChecksSize):
-                for shots in self.shots:
-                    row.method.check(list(counts["train"].values()), ways=self.ways, shots=shots)
+            for shots in self.shots:
+                row.method.check(counts["train"], ways=self.ways, shots=shots)
         learn2learn()  # episodes come from it
 
     def _check_what_there_is(self, *, has_base_classes: bool) -> None:
@@ -191,7 +190,7 @@ class Experiment:
 
     def arena(self, row: Row, preparation: Preparation) -> Arena:
         """What the row's method works with."""
-        encoded, students = Encoded({}, "", "learn2learn CNN4"), preparation.students
+        encoded, students = Encoded({}, "", row.method.encoder_name), preparation.students
         if row.method.uses_student:
             encoded = preparation.encoded(row.encoder)
         encoder = row.text_encoder or self.text_encoder

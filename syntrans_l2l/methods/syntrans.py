@@ -1,6 +1,6 @@
 """SynTrans on cached features: bridge, weight generator, reconstructor and alpha."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ from syntrans_l2l.algorithms.scoring import episode_scores, to_semantic
 from syntrans_l2l.algorithms.selection import select, selected
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.diagnostics import alpha_curve, of_weights
-from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Scores
 from syntrans_l2l.semantics.bank import SemanticBank
@@ -48,7 +48,7 @@ class FittedSynTrans:
     selected: dict[str, object]
 
 
-class SynTransMethod:
+class SynTransMethod(Method):
     """Tang, He, Qin, "Connecting Giants", IJCAI 2025, as reconstructed here.
 
     gin files know it as `SynTrans`; in Python that name is the learn2learn algorithm's.
@@ -62,12 +62,8 @@ class SynTransMethod:
         ValueError: unknown variant.
     """
 
-    uses_teacher_images = False
-    is_transductive = False
-    uses_student = True
     selects = True
     uses_base_classes = True
-    episodes = None
 
     def __init__(self, variant: Variant = "full", parts: SynTransSettings | None = None) -> None:
         if variant not in _NAMES:
@@ -80,14 +76,14 @@ class SynTransMethod:
     def settings(self) -> dict[str, object]:
         return {"variant": self.variant, **asdict(self.parts)}
 
-    def check(self, base: Sequence[int], *, ways: int, shots: int) -> None:
+    def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:
         """Find out before any training whether stages 3 and 4 fit base classes of these sizes.
 
         Raises:
             ValueError: too many folds, or too few images.
         """
         folds = make_folds(len(base), self.parts.folds, seed=0)
-        check_meta_training(base, folds, self.parts.meta, ways=ways, shots=shots)
+        check_meta_training(list(base.values()), folds, self.parts.meta, ways=ways, shots=shots)
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         fitted = self.fit(arena, validation)
