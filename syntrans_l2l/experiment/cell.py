@@ -73,7 +73,7 @@ class Cell:
         Raises:
             ValueError: a logit is not finite.
         """
-        record_id = self._id(reference, versions["code"])
+        record_id = self._id(reference, versions.get("code", ""))
         if (found := store.find(record_id)) is not None:
             return found
         row, method, arena, semantics = self.row, self.row.method, self.arena, self.arena.semantics

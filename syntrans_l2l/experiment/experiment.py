@@ -19,9 +19,11 @@ from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.base import Arena, Method
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.records import Record, RecordStore
+from syntrans_l2l.reporting.versions import package_versions
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.distillation import Distillation
+from syntrans_l2l.training.job import CPU
 from syntrans_l2l.training.workers import ALONE, Workers
 
 
@@ -145,9 +147,9 @@ class Experiment:
         root: Path,
         cache: Cache,
         store: RecordStore,
-        config: str,
-        versions: Mapping[str, str],
-        device: torch.device,
+        config: str = "",
+        versions: Mapping[str, str] | None = None,
+        device: torch.device = CPU,
         progress: Progress = silent,
         workers: Workers = ALONE,
     ) -> Iterator[Record]:
@@ -158,11 +160,13 @@ class Experiment:
             cache: where finished stages lie.
             store: where finished records lie; each is written before it is yielded.
             config: the operative gin text, for the records.
-            versions: of packages and code, for the records.
+            versions: of packages and code, for the records; None looks them up.
             device: where to train.
             progress: draws bars.
             workers: who train the students together; all else is rank 0's work.
         """
+        if versions is None:
+            versions = package_versions()
         with workers.first():
             preparation = self.prepare(
                 root=root, cache=cache, device=device, progress=progress, workers=workers

@@ -19,7 +19,11 @@ def plain(value: object) -> object:
         return tensor_digest({"tensor": torch.as_tensor(value)})
     if isinstance(value, nn.Module):
         weights = {name: each for name, each in value.state_dict().items() if _is_tensor(each)}
-        return {"class": _qualified(type(value)), "weights": tensor_digest(weights)}
+        return {
+            "class": _qualified(type(value)),
+            "form": repr(value),
+            "weights": tensor_digest(weights),
+        }
     if isinstance(value, type):
         return _qualified(value)
     if is_dataclass(value):
