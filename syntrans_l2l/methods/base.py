@@ -123,8 +123,7 @@ class Method(ABC):
     @property
     def title(self) -> str:
         """What papers call it; a class attribute or a property of a subclass may say more."""
-        words = self.name.replace("_", " ")
-        return words[:1].upper() + words[1:]
+        return readable(self.name)
 
     @abstractmethod
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
@@ -151,6 +150,12 @@ class Method(ABC):
             [each.name for each in fields(self) if each.init] if is_dataclass(self) else vars(self)
         )
         return {name: plain(getattr(self, name)) for name in names if name not in ("name", "title")}
+
+
+def readable(name: str) -> str:
+    """ "nearest_mean" -> "Nearest mean"."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def snake_case(name: str) -> str:

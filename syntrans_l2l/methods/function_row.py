@@ -12,7 +12,7 @@ from torch import Tensor
 from syntrans_l2l.algorithms.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import cache_sized, gathered
-from syntrans_l2l.methods.base import Arena, Method, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predictor, readable
 from syntrans_l2l.methods.source import source_digest
 
 # support [E, N, K, D], query [E, N * Q, D] and, where text is used, text [E, N, M]
@@ -30,7 +30,7 @@ class FunctionRow(Method):
     Args:
         function: from features, and text where it is used, to logits.
         name: the identifier in records.
-        title: what tables call it.
+        title: what tables call it; empty takes a readable form of the name.
         uses_text: whether the function takes class vectors.
         is_transductive: whether the queries of an episode see each other.
 
@@ -40,7 +40,7 @@ class FunctionRow(Method):
 
     function: Function
     name: str
-    title: str
+    title: str = ""
     uses_text: bool = False
     is_transductive: bool = False
 
@@ -59,6 +59,7 @@ class FunctionRow(Method):
                 f"row {self.name}: the function takes text, and the row does not declare it; "
                 "write @row(uses_text=True)"
             )
+        self.title = self.title or readable(self.name)
         self.uses_base_classes = self.uses_text  # text is centred with the base classes' mean
 
     def __call__(self, *tensors: Tensor) -> Tensor:
@@ -195,12 +196,10 @@ def row(
     """
 
     def made(function: Function) -> FunctionRow:
-        identifier = name or function.__name__
-        words = identifier.replace("_", " ")
         made = FunctionRow(
             function=function,
-            name=identifier,
-            title=title or words[:1].upper() + words[1:],
+            name=name or function.__name__,
+            title=title,
             uses_text=uses_text,
             is_transductive=is_transductive,
         )
