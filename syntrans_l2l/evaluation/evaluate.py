@@ -1,14 +1,15 @@
 """Batched evaluation: the same episodes, in the same order, for every method."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
 
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.statistics import percent_right
-from syntrans_l2l.methods.base import Predict
 from syntrans_l2l.progress import Progress, silent
+
+Predict = Callable[[Episodes], Tensor]  # logits [E, N * Q, N] of test episodes
 
 _STREAMED = 1000  # episodes looked at together: quicker than 100, and no bar waits for them
 

@@ -1,10 +1,10 @@
 """Means, confidence intervals and paired differences over episodes."""
 
+from functools import cache
 from typing import NamedTuple
 
+from scipy.special import stdtrit
 from torch import Tensor
-
-Z95 = 1.959963984540054  # the normal's 97.5% quantile: E is in the hundreds or more
 
 
 class Mean(NamedTuple):
@@ -15,7 +15,10 @@ class Mean(NamedTuple):
 
 
 def mean_ci95(values: Tensor) -> Mean:
-    """Mean and 95% CI of one value an episode, [E], with the unbiased standard deviation.
+    """Mean and 95% CI of one value an episode, or a class, [E]: Student's t interval.
+
+    The normal's quantile would cover 93% over 16 classes; over 10,000 episodes the two agree to
+    four digits.
 
     Raises:
         ValueError: fewer than two values, or one that is not finite.
@@ -23,8 +26,14 @@ def mean_ci95(values: Tensor) -> Mean:
     if values.ndim != 1 or len(values) < 2 or not values.isfinite().all():
         raise ValueError(f"need two or more finite values, got {list(values.shape)}")
     values = values.double()
-    half_width = Z95 * float(values.std(unbiased=True)) / len(values) ** 0.5
+    half_width = t95(len(values) - 1) * float(values.std(unbiased=True)) / len(values) ** 0.5
     return Mean(float(values.mean()), half_width)
+
+
+@cache
+def t95(freedom: int) -> float:
+    """The 97.5% quantile of Student's t with `freedom` degrees of freedom."""
+    return float(stdtrit(freedom, 0.975))
 
 
 def paired_ci95(values: Tensor, reference: Tensor) -> Mean:

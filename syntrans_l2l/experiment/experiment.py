@@ -16,13 +16,15 @@ from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.experiment.cell import Cell, Reference
 from syntrans_l2l.experiment.preparation import Encoded, Preparation
 from syntrans_l2l.experiment.row import Row
-from syntrans_l2l.methods.base import Arena, ChecksSize, Method
+from syntrans_l2l.methods.base import Arena, Method
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.identity import with_code
 from syntrans_l2l.reporting.records import Record, RecordStore
+from syntrans_l2l.reporting.versions import package_versions
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.distillation import Distillation
+from syntrans_l2l.training.job import CPU
 from syntrans_l2l.training.workers import ALONE, Workers
 
 
@@ -95,9 +97,8 @@ class Experiment:
         classes = [name for split in SPLITS for name in counts[split]]
         for row in self.rows:
             row.check(classes, self.text_encoder, self.teacher, self.distillation)
-            if isinstance(row.method, ChecksSize):
-                for shots in self.shots:
-                    row.method.check(list(counts["train"].values()), ways=self.ways, shots=shots)
+            for shots in self.shots:
+                row.method.check(counts["train"], ways=self.ways, shots=shots)
         learn2learn()  # episodes come from it
 
     def _check_what_there_is(self, *, has_base_classes: bool) -> None:
@@ -147,9 +148,9 @@ class Experiment:
         root: Path,
         cache: Cache,
         store: RecordStore,
-        config: str,
-        versions: Mapping[str, str],
-        device: torch.device,
+        config: str = "",
+        versions: Mapping[str, str] | None = None,
+        device: torch.device = CPU,
         progress: Progress = silent,
         workers: Workers = ALONE,
     ) -> Iterator[Record]:
@@ -160,11 +161,13 @@ class Experiment:
             cache: where finished stages lie.
             store: where finished records lie; each is written before it is yielded.
             config: the operative gin text, for the records.
-            versions: of packages, for the records.
+            versions: of packages, for the records; None looks them up.
             device: where to train.
             progress: draws bars.
             workers: who train the students together; all else is rank 0's work.
         """
+        if versions is None:
+            versions = package_versions()
         with workers.first():
             preparation = self.prepare(
                 root=root, cache=cache, device=device, progress=progress, workers=workers
@@ -192,7 +195,7 @@ class Experiment:
 
     def arena(self, row: Row, preparation: Preparation) -> Arena:
         """What the row's method works with."""
-        encoded, students = Encoded({}, "", "learn2learn CNN4"), preparation.students
+        encoded, students = Encoded({}, "", row.method.encoder_name), preparation.students
         if row.method.uses_student:
             encoded = preparation.encoded(row.encoder)
         encoder = row.text_encoder or self.text_encoder

@@ -1,6 +1,7 @@
 """AM3: a gate that decides for each class how much its text counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -8,15 +9,14 @@ from torch import Tensor, nn
 from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predictor, check_training_episodes
 from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.networks.adaptive_prototypes import AdaptivePrototypes
-from syntrans_l2l.training.am3 import train_am3
-
-_STEPS = (50, 100, 200, 400, 800)
+from syntrans_l2l.training.am3 import QUERIES, train_am3
 
 
-class Am3:
+@dataclass(frozen=True, kw_only=True)
+class Am3(Method):
     """Xing et al., "Adaptive cross-modal few-shot learning", NeurIPS 2019, on frozen features.
 
     Args:
@@ -25,24 +25,18 @@ class Am3:
         steps: where to stop, a rising grid; picked on validation episodes.
     """
 
+    hidden: int = 300
+    learning_rate: float = 1e-3
+    steps: Sequence[int] = (50, 100, 200, 400, 800)
+
     name = "am3"
+    title = "AM3"
     uses_text = True
-    uses_teacher_images = False
-    is_transductive = False
-    uses_student = True
     selects = True
     uses_base_classes = True
-    episodes = None
 
-    def __init__(
-        self, *, hidden: int = 300, learning_rate: float = 1e-3, steps: Sequence[int] = _STEPS
-    ) -> None:
-        self.hidden = hidden
-        self.learning_rate = learning_rate
-        self.steps = steps
-
-    def settings(self) -> dict[str, object]:
-        return {**vars(self), "steps": list(self.steps)}
+    def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:
+        check_training_episodes(self, base, ways=ways, shots=shots, queries=QUERIES)
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Train on episodes of base classes; pick where to stop.

@@ -1,18 +1,17 @@
-"""ANIL: MAML whose inner loop adapts the head alone, on learn2learn's CNN4."""
+"""ANIL: MAML whose inner loop adapts the head only, on learn2learn's CNN4."""
 
-from dataclasses import asdict
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.methods.base import Arena, Predictor
-from syntrans_l2l.methods.task_training import TaskTraining, adapted_logits, cnn4, run_on_tasks
+from syntrans_l2l.methods.task_training import Answer, TaskMethod, adapted_logits
 
 
-class Anil:
+@dataclass(kw_only=True)
+class Anil(TaskMethod):
     """Raghu et al., "Rapid learning or feature reuse?", ICLR 2020.
 
     BatchNorm uses the statistics of the batch at hand, as learn2learn's LightningANIL does, so
@@ -24,56 +23,26 @@ class Anil:
         adaptation_steps: inner steps, in training and at test.
     """
 
+    adaptation_rate: float = 0.1
+    adaptation_steps: int = 5
+
     name = "anil"
-    uses_text = False
-    uses_teacher_images = False
+    title = "ANIL"
     is_transductive = True
-    uses_student = False
-    selects = False
-    uses_base_classes = True
+    note = "second order in the head"
 
-    def __init__(
-        self,
-        *,
-        training: TaskTraining | None = None,
-        adaptation_rate: float = 0.1,
-        adaptation_steps: int = 5,
-    ) -> None:
-        self.training = training or TaskTraining()
-        self.adaptation_rate = adaptation_rate
-        self.adaptation_steps = adaptation_steps
-        self.episodes: int | None = self.training.episodes
-
-    def settings(self) -> dict[str, object]:
-        return {
-            "adaptation_rate": self.adaptation_rate,
-            "adaptation_steps": self.adaptation_steps,
-            "training": asdict(self.training),
-        }
-
-    def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
-        network = cast(Any, cnn4(arena, validation.ways, self.training))
+    def learner(self, network: Any) -> tuple[nn.Module, Answer]:
         network.classifier = learn2learn().algorithms.MAML(
             network.classifier, lr=self.adaptation_rate
         )
 
         def answer(support: Tensor, query: Tensor) -> Tensor:
+            shots = support.shape[1]
             both = torch.cat([support, query], dim=1)  # [N, K + Q, 3, H, W]
             features = network.features(both.flatten(0, 1)).unflatten(0, both.shape[:2])
-            shots = support.shape[1]
+            head = network.classifier.clone()
             return adapted_logits(
-                network.classifier.clone(),
-                features[:, :shots],
-                features[:, shots:],
-                self.adaptation_steps,
+                head, features[:, :shots], features[:, shots:], self.adaptation_steps
             )
 
-        return run_on_tasks(
-            arena,
-            validation,
-            method=self,
-            training=self.training,
-            module=network,
-            answer=answer,
-            note="second order in the head",
-        )
+        return network, answer

@@ -1,20 +1,22 @@
-"""The protocol behind every row of the leaderboard."""
+"""What every row of the leaderboard is, and what it works with."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets.base import FewShotData
+from syntrans_l2l.datasets.base import FewShotData, check_episode_size
 from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.evaluation.evaluate import Predict as Predict
+from syntrans_l2l.methods.settings import plain
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.bank import SemanticBank
 
-Predict = Callable[[Episodes], Tensor]
 Diagnose = Callable[[Episodes], dict[str, Tensor]]
 
 
@@ -86,37 +88,96 @@ class Predictor:
     diagnose: Diagnose = nothing
 
 
-class Method(Protocol):
-    """One leaderboard row.
+class Method(ABC):
+    """One leaderboard row: a subclass says how it predicts, and what is unusual about it.
 
-    `name` goes into the records; the flags say what the row has seen beyond base images.
-    `episodes` limits the test episodes of a slow method to the first so many. `selects`
-    says whether `prepare` uses validation episodes at all, `uses_base_classes` whether it
-    trains on base classes.
+    A dataclass is the simplest form; its fields are its settings. The flags say what the row has
+    seen beyond base images; they may be set on the class or on the object.
+
+    Attributes:
+        name: the identifier in records; a class that sets none gets its own name in snake case.
+        uses_text: whether it needs class vectors.
+        uses_teacher_images: whether images went through a teacher.
+        is_transductive: whether the queries of an episode see each other.
+        uses_student: whether it works on the encoder's features; if not, on images.
+        selects: whether `prepare` picks something on validation episodes.
+        uses_base_classes: whether it learns anything from base classes.
+        episodes: the first so many test episodes are enough for a slow method; None for all.
+        encoder_name: what the records call the network of a method without the student.
     """
 
     name: str
-    uses_text: bool
-    uses_teacher_images: bool
-    is_transductive: bool
-    uses_student: bool
-    selects: bool
-    uses_base_classes: bool
-    episodes: int | None
+    uses_text: bool = False
+    uses_teacher_images: bool = False
+    is_transductive: bool = False
+    uses_student: bool = True
+    selects: bool = False
+    uses_base_classes: bool = False
+    episodes: int | None = None
+    encoder_name: str = "its own network"
 
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        own = getattr(cls, "__annotations__", {})
+        if not hasattr(cls, "name") and "name" not in own:
+            cls.name = snake_case(cls.__name__)
+
+    @property
+    def title(self) -> str:
+        """What papers call it; a class attribute or a property of a subclass may say more."""
+        return readable(self.name)
+
+    @abstractmethod
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Train on base classes and select on validation episodes of the test's size."""
-        ...
+
+    def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:  # noqa: B027
+        """Find out before any training whether the row fits the data; most rows fit any.
+
+        Args:
+            base: images of each base class by its name.
+            ways: N of the test episodes.
+            shots: K.
+
+        Raises:
+            ValueError: it does not fit; one line that names the row.
+        """
 
     def settings(self) -> dict[str, object]:
-        """All settings that change the result, for cache keys and records."""
-        ...
+        """All settings that change the result, for cache keys and records.
+
+        These are the fields of a dataclass, and else what the object holds.
+        """
+        names = (
+            [each.name for each in fields(self) if each.init] if is_dataclass(self) else vars(self)
+        )
+        return {name: plain(getattr(self, name)) for name in names if name not in ("name", "title")}
 
 
-@runtime_checkable
-class ChecksSize(Protocol):
-    """A method that can say, before any training, whether it fits the base classes."""
+def readable(name: str) -> str:
+    """ "nearest_mean" -> "Nearest mean"."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
-    def check(self, base: Sequence[int], *, ways: int, shots: int) -> None:
-        """Raise ValueError where it does not; `base` holds the images of each base class."""
-        ...
+
+def snake_case(name: str) -> str:
+    """ "ProtoNet" -> "proto_net"."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def check_training_episodes(
+    method: Method, base: Mapping[str, int], *, ways: int, shots: int, queries: int
+) -> None:
+    """Raise ValueError, in the row's name, where base classes cannot fill its training episodes.
+
+    Args:
+        method: whose episodes they are.
+        base: images of each base class by its name.
+        ways: N of the training episodes.
+        shots: K.
+        queries: Q.
+    """
+    try:
+        check_episode_size(dict(base), ways=ways, shots=shots, queries=queries)
+    except ValueError as error:
+        raise ValueError(f"{method.name} trains on episodes of base classes: {error}") from None

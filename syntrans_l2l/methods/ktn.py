@@ -1,6 +1,7 @@
 """KTN's fusion: the scores of a visual and of a knowledge classifier, added."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from torch import Tensor
@@ -8,12 +9,13 @@ from torch import Tensor
 from syntrans_l2l.algorithms.scoring import class_cosines
 from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import ridge_weights
 from syntrans_l2l.methods.protonet import cosine_predict
 
 
-class Ktn:
+@dataclass(frozen=True, kw_only=True)
+class Ktn(Method):
     """Peng et al., "Few-shot image recognition with knowledge transfer", ICCV 2019.
 
     Score = cos(q, w_v) + lambda cos(q, w_k), where w_v is the mean of the shots and w_k comes
@@ -26,26 +28,14 @@ class Ktn:
         penalties: the grid of the ridge.
     """
 
+    lambdas: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0)
+    penalties: Sequence[float] = (1.0, 0.1, 10.0)
+
     name = "ktn_fusion"
+    title = "KTN (fusion)"
     uses_text = True
-    uses_teacher_images = False
-    is_transductive = False
-    uses_student = True
     selects = True
     uses_base_classes = True
-    episodes = None
-
-    def __init__(
-        self,
-        *,
-        lambdas: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0),
-        penalties: Sequence[float] = (1.0, 0.1, 10.0),
-    ) -> None:
-        self.lambdas = lambdas
-        self.penalties = penalties
-
-    def settings(self) -> dict[str, object]:
-        return {"lambdas": list(self.lambdas), "penalties": list(self.penalties)}
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Fit the ridge; pick its penalty and lambda.

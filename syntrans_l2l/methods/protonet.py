@@ -1,5 +1,6 @@
 """ProtoNet on the frozen student: nearest class mean, Euclidean or cosine."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor
@@ -7,10 +8,11 @@ from torch.nn import functional as F
 
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import batched_logits, gathered, products
-from syntrans_l2l.methods.base import Arena, Predict, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predict, Predictor
 
 
-class ProtoNet:
+@dataclass
+class ProtoNet(Method):
     """Snell et al., "Prototypical networks for few-shot learning", NeurIPS 2017.
 
     Applied to a student from base training, as Chen et al. (ICLR 2019) and Meta-Baseline
@@ -24,28 +26,24 @@ class ProtoNet:
         ValueError: another distance.
     """
 
-    uses_text = False
-    uses_teacher_images = False
-    is_transductive = False
-    uses_student = True
-    selects = False
-    uses_base_classes = False
-    episodes = None
+    distance: Literal["euclidean", "cosine"] = "euclidean"
 
-    def __init__(self, distance: Literal["euclidean", "cosine"] = "euclidean") -> None:
-        if distance not in ("euclidean", "cosine"):
-            raise ValueError(f"ProtoNet.distance must be euclidean or cosine, got {distance!r}")
-        self.distance = distance
-        self.name = "protonet" if distance == "euclidean" else "protonet_cosine"
+    def __post_init__(self) -> None:
+        if self.distance not in ("euclidean", "cosine"):
+            raise ValueError(
+                f"ProtoNet.distance must be euclidean or cosine, got {self.distance!r}"
+            )
+        self.name = "protonet" if self.distance == "euclidean" else "protonet_cosine"
+
+    @property
+    def title(self) -> str:
+        return "ProtoNet" if self.distance == "euclidean" else "ProtoNet (cosine)"
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
-        features = arena.features["test"]
+        features = arena.features["test"].to(arena.device)
         if self.distance == "cosine":
             return Predictor(cosine_predict(F.normalize(features, dim=-1)))
         return Predictor(lambda episodes: batched_logits(euclidean_logits, features, episodes))
-
-    def settings(self) -> dict[str, object]:
-        return {"distance": self.distance}
 
 
 def euclidean_logits(support: Tensor, query: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """SemFew's alignment: a network from class vector and features to the class centre."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -9,16 +9,15 @@ from torch import Tensor
 from syntrans_l2l.algorithms.selection import select, selected
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.fusion import Scores, score
 from syntrans_l2l.training.bridge import BridgeTraining, fit_bridge
 
-_SHARES = tuple(step / 20 for step in range(21))
 
-
-class SemFew:
+@dataclass(frozen=True, kw_only=True)
+class SemFew(Method):
     """Zhang et al., "Simple semantic-aided few-shot learning", CVPR 2024.
 
     h([s; z]), two layers with LeakyReLU, learns the class centre by an L1 loss on all base
@@ -30,23 +29,14 @@ class SemFew:
         shares: the grid of k, picked on validation episodes.
     """
 
+    training: BridgeTraining = field(default_factory=lambda: BridgeTraining(both_ways=False))
+    shares: Sequence[float] = tuple(step / 20 for step in range(21))
+
     name = "semfew"
+    title = "SemFew"
     uses_text = True
-    uses_teacher_images = False
-    is_transductive = False
-    uses_student = True
     selects = True
     uses_base_classes = True
-    episodes = None
-
-    def __init__(
-        self, *, training: BridgeTraining | None = None, shares: Sequence[float] = _SHARES
-    ) -> None:
-        self.training = training or BridgeTraining(both_ways=False)
-        self.shares = shares
-
-    def settings(self) -> dict[str, object]:
-        return {"training": asdict(self.training), "shares": list(self.shares)}
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Fit h on base classes and pick k.
@@ -91,6 +81,12 @@ class SemFew:
 
         settings = {"training": self.training.key(arena.device), "code": code_digest(__name__)}
         key = {**arena.key(uses_text=True), **settings}
-        align = Bridge(features.shape[1], vectors.shape[1], self.training.hidden)
+        align = Bridge(
+            features.shape[1],
+            vectors.shape[1],
+            self.training.hidden,
+            self.training.dropout,
+            self.training.condition_on_visual,
+        )
         align.load_state_dict(arena.cache.get("alignments", key, make))
         return align.to(arena.device).requires_grad_(False).eval()

@@ -1,6 +1,6 @@
 """The leaderboard's rows of SynTrans: the method and its controls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Literal
@@ -14,7 +14,7 @@ from syntrans_l2l.algorithms.one_product import OneProduct
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import required_bank
 from syntrans_l2l.progress import Advance, Progress
 from syntrans_l2l.semantics.bank import SemanticBank
@@ -29,7 +29,7 @@ _NAMES = {
 }
 
 
-class SynTransRow:
+class SynTransRow(Method):
     """Tang, He, Qin, "Connecting Giants", IJCAI 2025, as reconstructed here.
 
     Args:
@@ -42,12 +42,8 @@ class SynTransRow:
         ValueError: unknown variant.
     """
 
-    uses_teacher_images = False
-    is_transductive = False
-    uses_student = True
     selects = True
     uses_base_classes = True
-    episodes = None
 
     def __init__(self, variant: Variant = "full", parts: SynTransSettings | None = None) -> None:
         if variant not in _NAMES:
@@ -60,9 +56,9 @@ class SynTransRow:
     def settings(self) -> dict[str, object]:
         return {"variant": self.variant, **asdict(self.parts)}
 
-    def check(self, base: Sequence[int], *, ways: int, shots: int) -> None:
+    def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:
         """Raise ValueError where stages 3 and 4 do not fit base classes of these sizes."""
-        self.parts.check(base, ways=ways, shots=shots)
+        self.parts.check(list(base.values()), ways=ways, shots=shots)
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         algorithm = self.fit(arena, validation)

@@ -1,6 +1,7 @@
 """Tip-Adapter: the support set as a cache beside the zero-shot classifier, without training."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 from torch import Tensor
@@ -8,7 +9,7 @@ from torch import Tensor
 from syntrans_l2l.algorithms.scoring import affinities, class_cosines
 from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import ridge_weights, shared_vectors
 
 CLIP_SCALE = 100.0  # of cosines in CLIP's logits
@@ -23,7 +24,8 @@ def cache_logits(affinity: Tensor, zero_shot: Tensor, alpha: float, beta: float)
     return CLIP_SCALE * zero_shot + alpha * cached
 
 
-class TipAdapter:
+@dataclass(kw_only=True)
+class TipAdapter(Method):
     """Zhang et al., "Tip-Adapter: training-free adaption of CLIP", ECCV 2022.
 
     Its text classifier needs an encoder whose space the text shares. For another encoder, a
@@ -36,30 +38,21 @@ class TipAdapter:
         penalties: the grid of the ridge.
     """
 
+    shared_space: bool = True
+    alphas: Sequence[float] = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+    betas: Sequence[float] = (5.5, 1.0, 2.0, 3.5, 8.0, 12.0)
+    penalties: Sequence[float] = (1.0, 0.1, 10.0)
+
     uses_text = True
-    uses_teacher_images = False
-    is_transductive = False
-    uses_student = True
     selects = True
-    episodes = None
 
-    def __init__(
-        self,
-        *,
-        shared_space: bool = True,
-        alphas: Sequence[float] = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0),
-        betas: Sequence[float] = (5.5, 1.0, 2.0, 3.5, 8.0, 12.0),
-        penalties: Sequence[float] = (1.0, 0.1, 10.0),
-    ) -> None:
-        self.shared_space = shared_space
-        self.alphas = alphas
-        self.betas = betas
-        self.penalties = penalties
-        self.uses_base_classes = not shared_space
-        self.name = "tip_adapter" if shared_space else "tip_adapter_ridge"
+    def __post_init__(self) -> None:
+        self.uses_base_classes = not self.shared_space
+        self.name = "tip_adapter" if self.shared_space else "tip_adapter_ridge"
 
-    def settings(self) -> dict[str, object]:
-        return {name: value for name, value in vars(self).items() if name != "name"}
+    @property
+    def title(self) -> str:
+        return "Tip-Adapter" if self.shared_space else "Tip-Adapter (ridge)"
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Pick alpha and beta, and the ridge's penalty where there is a ridge.

@@ -1,17 +1,19 @@
 """Zero-shot classification by class vectors: what the text knows without any support image."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from syntrans_l2l.algorithms.scoring import class_cosines
 from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import ridge_weights, shared_vectors
 
 
-class ZeroShot:
+@dataclass(kw_only=True)
+class ZeroShot(Method):
     """The nearest class vector by cosine.
 
     Source: Radford et al., "Learning transferable visual models from natural language
@@ -23,23 +25,19 @@ class ZeroShot:
         penalties: the grid of the ridge, picked on validation episodes.
     """
 
+    shared_space: bool = True
+    penalties: Sequence[float] = (1.0, 0.1, 10.0)
+
     uses_text = True
-    uses_teacher_images = False
-    is_transductive = False
-    uses_student = True
-    episodes = None
 
-    def __init__(
-        self, *, shared_space: bool = True, penalties: Sequence[float] = (1.0, 0.1, 10.0)
-    ) -> None:
-        self.shared_space = shared_space
-        self.penalties = penalties
-        self.uses_base_classes = not shared_space
-        self.name = "zero_shot" if shared_space else "zero_shot_ridge"
-        self.selects = not shared_space
+    def __post_init__(self) -> None:
+        self.uses_base_classes = not self.shared_space
+        self.selects = not self.shared_space
+        self.name = "zero_shot" if self.shared_space else "zero_shot_ridge"
 
-    def settings(self) -> dict[str, object]:
-        return {"shared_space": self.shared_space, "penalties": list(self.penalties)}
+    @property
+    def title(self) -> str:
+        return "Zero-shot" if self.shared_space else "Zero-shot (ridge)"
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Look the class vectors up, or fit the ridge.

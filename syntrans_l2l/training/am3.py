@@ -11,7 +11,8 @@ from syntrans_l2l.networks.adaptive_prototypes import AdaptivePrototypes
 from syntrans_l2l.progress import Advance
 from syntrans_l2l.training.meta import draw_episodes
 
-_BATCH, _QUERIES = 16, 10  # episodes a step, and their Q
+QUERIES = 10  # Q of the training episodes
+_BATCH = 16  # of them a step
 
 
 def train_am3(
@@ -43,7 +44,7 @@ def train_am3(
     """
     generator = torch.Generator().manual_seed(seed)
     members = [torch.where(labels.cpu() == c)[0] for c in range(len(semantics))]
-    targets = torch.arange(ways, device=features.device).repeat_interleave(_QUERIES)
+    targets = torch.arange(ways, device=features.device).repeat_interleave(QUERIES)
     reached = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -52,7 +53,7 @@ def train_am3(
         optimizer = torch.optim.Adam(network.parameters(), learning_rate)
         for step in range(1, max(steps) + 1):
             own, rows = draw_episodes(
-                range(len(semantics)), members, ways, shots + _QUERIES, _BATCH, generator
+                range(len(semantics)), members, ways, shots + QUERIES, _BATCH, generator
             )
             images = features[rows.to(features.device)]  # [E, N, K + Q, D]
             logits = network(

@@ -234,7 +234,7 @@ def test_without_stage_4_its_needs_are_not_asked_for(
     assert fit_syntrans(*given, off, **SMALL).selected["grid"] == {
         "alpha": list(off.alphas), "semantic weight": list(off.semantic_weights), "stage 4": ["off"]
     }  # fmt: skip
-    SynTransRow("full", off).check([2] * 8, ways=5, shots=1)
+    SynTransRow("full", off).check({f"c{number}": 2 for number in range(8)}, ways=5, shots=1)
 
 
 def test_attention_needs_a_class_outside_the_episode(

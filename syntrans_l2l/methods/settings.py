@@ -1,0 +1,45 @@
+"""Settings as JSON holds them, for cache keys and records."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from syntrans_l2l.cache import tensor_digest
+
+
+def plain(value: object) -> object:
+    """`value` in numbers, texts, lists and dicts; tensors and modules by a hash of what they hold.
+
+    What is none of these stays as it is.
+    """
+    if isinstance(value, Tensor | np.ndarray):
+        return tensor_digest({"tensor": torch.as_tensor(value)})
+    if isinstance(value, nn.Module):
+        weights = {name: each for name, each in value.state_dict().items() if _is_tensor(each)}
+        return {
+            "class": _qualified(type(value)),
+            "form": repr(value),
+            "weights": tensor_digest(weights),
+        }
+    if isinstance(value, type):
+        return _qualified(value)
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, Set):
+        return sorted(str(plain(each)) for each in value)
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [plain(each) for each in value]
+    return value
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _qualified(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
