@@ -16,6 +16,7 @@ class CifarFs:
     """
 
     name = "cifar_fs"
+    size = 32
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         counts = cifar100.archive_counts(root)

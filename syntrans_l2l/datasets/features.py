@@ -38,6 +38,8 @@ class FeatureBenchmark:
             set and `encoder`, for the records.
     """
 
+    size = None
+
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).expanduser()
         self.name = self.path.stem

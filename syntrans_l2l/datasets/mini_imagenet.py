@@ -39,6 +39,7 @@ class MiniImagenet:
     """
 
     name = "mini_imagenet"
+    size = SIZE
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         form = _form(root)

@@ -31,6 +31,7 @@ class TieredImagenet:
     """
 
     name = "tiered_imagenet"
+    size = SIZE
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         counts = {}

@@ -2,27 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Literal
 
-from torch import Tensor
-
-from syntrans_l2l.cache import code_digest, digest, tensor_digest
-from syntrans_l2l.datasets.base import SPLITS
-from syntrans_l2l.datasets.features import FeatureData
-from syntrans_l2l.encoders.students import Students
+from syntrans_l2l.cache import code_digest, digest
+from syntrans_l2l.encoders.base import Encoded, Encoder, Workspace
+from syntrans_l2l.experiment.row import EncoderName
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.text_encoder import TextEncoder
-from syntrans_l2l.training.features import extract
 
-Encoder = Literal["base", "distilled", "teacher"]
-
-_FEATURE_CODE = (
-    "syntrans_l2l.networks.student",
-    "syntrans_l2l.networks.resnet12",
-    "syntrans_l2l.training.features",
-)
 _TEXT_CODE = (
     "syntrans_l2l.datasets.concepts",
     "syntrans_l2l.datasets.generated",
@@ -49,59 +36,33 @@ _TEXT_CODE = (
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """A frozen encoder's features of each split [n, D], the hash of its weights, its name."""
-
-    features: Mapping[str, Tensor]
-    hash: str
-    name: str
-
-
-@dataclass(frozen=True)
 class Preparation:
     """Features and class vectors of one data set; each is computed when it is first asked for.
 
     Args:
-        students: who sees the images.
+        work: the data, the cache and the job.
+        named: the experiment's own encoders.
     """
 
-    students: Students
-    _banks: dict[str, SemanticBank] = field(default_factory=dict)
+    work: Workspace
+    named: Mapping[EncoderName, Encoder]
+    _encoded: dict[int, Encoded] = field(default_factory=dict, repr=False)
+    _banks: dict[str, SemanticBank] = field(default_factory=dict, repr=False)
 
-    def encoded(self, encoder: Encoder) -> Encoded:
-        """The features of an encoder by name."""
-        if encoder == "distilled":
-            return self.distilled
-        return self.base if encoder == "base" else self.teacher_features
+    def encoder(self, encoder: EncoderName | Encoder) -> Encoder:
+        """The encoder of a name; an encoder is its own."""
+        return self.named[encoder] if isinstance(encoder, str) else encoder
 
-    @cached_property
-    def base(self) -> Encoded:
-        """The student after stage 0, or the features that the data set brings."""
-        data = self.students.data
-        if isinstance(data, FeatureData):
-            features = {split: getattr(data, split).images for split in SPLITS}
-            return Encoded(features, data.fingerprint, data.encoder)
-        return self._encoded(self.students.base)
+    def encoded(self, encoder: EncoderName | Encoder) -> Encoded:
+        """The features of an encoder."""
+        encoder = self.encoder(encoder)
+        if id(encoder) not in self._encoded:
+            self._encoded[id(encoder)] = encoder.encode(self.work)
+        return self._encoded[id(encoder)]
 
-    @cached_property
-    def distilled(self) -> Encoded:
-        """The student after stage 1."""
-        student = self.students.distilled
-        encoded = self._encoded(student)
-        return Encoded(encoded.features, encoded.hash, f"{student.name}, distilled")
-
-    @cached_property
-    def teacher_features(self) -> Encoded:
-        """The teacher itself, in float32."""
-        teacher = self.students.known_teacher
-        splits = {split: self.students.teacher_images(split).float() for split in SPLITS}
-        return Encoded(splits, teacher.digest, teacher.source)
-
-    def student(self, encoder: str) -> Student | None:
-        """The network behind "base" or "distilled", in eval mode; none for the teacher."""
-        if encoder == "teacher":
-            return None
-        return self.students.base if encoder == "base" else self.students.distilled
+    def student(self, encoder: EncoderName | Encoder) -> Student | None:
+        """The network behind an encoder, in eval mode; None where there is none of ours."""
+        return self.encoder(encoder).network(self.work)
 
     def semantics(self, encoder: TextEncoder) -> SemanticBank:
         """Stage 2: one vector a class.
@@ -109,41 +70,12 @@ class Preparation:
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        names = self.students.data.class_names
+        names = self.work.data.class_names
         key = {**encoder.key(), "class_names": list(names), "code": code_digest(*_TEXT_CODE)}
         place = digest(key)
         if place not in self._banks:
-            made = self.students.cache.get(
+            made = self.work.cache.get(
                 "semantics", key, lambda: {"vectors": encoder.encode_classes(names).vectors}
             )
             self._banks[place] = SemanticBank(names, made["vectors"], encoder.source)
         return self._banks[place]
-
-    def _encoded(self, student: Student) -> Encoded:
-        # the name too: with other pixels, the same weights give other features
-        student_hash = digest(
-            {"name": student.name, "weights": tensor_digest(student.state_dict())}
-        )
-        features = {}
-        for split in SPLITS:
-            key = {
-                "student": student_hash,
-                "data": self.students.data.fingerprint,
-                "split": split,
-                "code": code_digest(*_FEATURE_CODE),
-                **self.students.computed_in(),
-            }
-
-            def make(split: str = split) -> dict[str, Tensor]:
-                extracted = extract(
-                    student,
-                    getattr(self.students.data, split).images,
-                    device=self.students.device,
-                    precision=self.students.base_training.precision,
-                    progress=self.students.progress,
-                    stage=f"extracting {split} features",
-                )
-                return {"features": extracted}
-
-            features[split] = self.students.cache.get("features", key, make)["features"]
-        return Encoded(features, student_hash, student.name)

@@ -67,6 +67,9 @@ class Written:
             for phrase in self.phrases[str(key)]
         ]
 
+    def check(self, class_names: Sequence[str]) -> None:
+        self.describe(class_names)  # names the classes that it lacks
+
     @cached_property
     def _names(self) -> dict[str, str]:
         """The file's own names by what they are looked up under; ambiguous ones left out."""
