@@ -1,5 +1,6 @@
 """What turns images into features: one protocol for students, teachers and given features."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -126,6 +127,19 @@ def check_picture(student: Student, size: int) -> int:
     return features.shape[1]
 
 
+def architecture(student: Student) -> dict[str, str]:
+    """What determines features besides weights: layers with their settings, and their code."""
+    modules = {type(layer).__module__ for layer in student.modules()}
+    own = sorted(filter(_has_source, modules))
+    return {"layers": repr(student), "code": code_digest(*own)}
+
+
+def _has_source(module: str) -> bool:
+    """Whether the module is a file of Python; torch is none of ours, a notebook has no file."""
+    spec = getattr(sys.modules.get(module), "__spec__", None)
+    return not module.startswith("torch.") and str(getattr(spec, "origin", "")).endswith(".py")
+
+
 def encode_with(student: Student, work: Workspace, *, name: str, precision: Precision) -> Encoded:
     """The features of every split by a frozen student, each from the cache where it is.
 
@@ -136,12 +150,12 @@ def encode_with(student: Student, work: Workspace, *, name: str, precision: Prec
         precision: of the forward passes.
     """
     # the name too: with other pixels, the same weights give other features
-    student_hash = digest({"name": student.name, "weights": tensor_digest(student.state_dict())})
+    weights = tensor_digest(student.state_dict())
+    student_hash = digest({"name": student.name, "weights": weights, **architecture(student)})
     features = {}
     for split in SPLITS:
         key = {
             "student": student_hash,
-            "architecture": repr(student),
             "data": work.data.fingerprint,
             "split": split,
             "code": code_digest(*_FEATURE_CODE),

@@ -13,6 +13,7 @@ from syntrans_l2l.cache import code_digest, tensor_digest
 from syntrans_l2l.encoders.base import (
     Encoded,
     Workspace,
+    architecture,
     check_picture,
     encode_with,
     require_images,
@@ -192,11 +193,11 @@ def _key(
 ) -> dict[str, object]:
     return {
         "student": student.name,
-        "architecture": repr(student),
+        **architecture(student),
         "data": work.data.fingerprint,
         "training": asdict(settings),
         "seed": work.job.seed,
-        "code": code_digest(*code),
+        "training_code": code_digest(*code),
         **work.computed_in(settings.precision),
     }
 

@@ -16,6 +16,7 @@ from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
 from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
+from syntrans_l2l.encoders.checkpoint import Checkpoint
 from syntrans_l2l.encoders.factories import cnn4, resnet12, timm_encoder
 from syntrans_l2l.encoders.published import learn2learn_resnet12
 from syntrans_l2l.encoders.teacher import ClipTeacher
@@ -77,6 +78,7 @@ for _configurable in (
     BridgeTraining,
     CausalModel,
     ChatApi,
+    Checkpoint,
     CifarFs,
     ClipTeacher,
     Collaboration,
