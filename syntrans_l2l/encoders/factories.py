@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.encoders.weights import load_weights, read_weights
 from syntrans_l2l.networks.resnet12 import ResNet12
 from syntrans_l2l.networks.student import Student
 
@@ -44,7 +45,7 @@ def timm_encoder(
         name: for instance "resnet18" or "vit_small_patch16_224".
         pretrained: load timm's weights, which is extra data to be declared.
         image_size: pixels to resize images to; None leaves them as they are.
-        weights: a local file with timm's weights, in the place of the hub's.
+        weights: a local file with such weights, in the place of the hub's.
         fine_tune: whether stage 0 trains pretrained weights further, on pixels normalised by
             the base images' own mean and standard deviation.
 
@@ -58,15 +59,18 @@ def timm_encoder(
     if not timm.is_model(name):
         close = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:5])
         raise ValueError(f"timm has no model {name!r}; near ones: {close or 'none'}")
-    pretrained = pretrained or weights is not None
-    overlay = _weights(name, weights) if pretrained else None
+    state = read_weights(Path(weights).expanduser()) if weights is not None else None
+    overlay = _weights(name) if pretrained and weights is None else None
     try:
         encoder: nn.Module = timm.create_model(
-            name, pretrained=pretrained, num_classes=0, pretrained_cfg_overlay=overlay
+            name, pretrained=overlay is not None, num_classes=0, pretrained_cfg_overlay=overlay
         )
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"timm's {name} cannot be made with its weights: {reason}") from error
+    if state is not None and weights is not None:
+        load_weights(encoder, state, Path(weights))
+    pretrained = pretrained or state is not None
     recipe = cast(dict[str, Any], encoder.pretrained_cfg)
     out_features = cast(int, encoder.num_features)
     if image_size is not None:
@@ -89,8 +93,8 @@ def timm_encoder(
     return student
 
 
-def _weights(name: str, weights: str | None) -> dict[str, object] | None:
-    """What timm is told of the place of its weights; None lets it download them.
+def _weights(name: str) -> dict[str, object]:
+    """What timm is told of the place of its weights; nothing lets it download them.
 
     timm tries for a minute where there is no network, so that is found out here.
     """
@@ -98,17 +102,12 @@ def _weights(name: str, weights: str | None) -> dict[str, object] | None:
     from huggingface_hub.errors import HfHubHTTPError
     from timm.models import get_pretrained_cfg
 
-    if weights is not None:
-        path = Path(weights).expanduser()
-        if not path.is_file():
-            raise FileNotFoundError(f"no weights of timm's {name} at {path}")
-        return {"file": str(path), "custom_load": path.suffix == ".npz"}
     recipe = get_pretrained_cfg(name)
     if recipe is None or not recipe.has_weights:
         raise ValueError(f"timm has no weights of {name}; leave out timm_encoder.pretrained")
     model = recipe.hf_hub_id
     if not model:
-        return None
+        return {}
     files = [recipe.hf_hub_filename] if recipe.hf_hub_filename else []
     for file in (*files, "model.safetensors", "pytorch_model.bin"):
         if isinstance(found := try_to_load_from_cache(model, file), str):
@@ -116,7 +115,7 @@ def _weights(name: str, weights: str | None) -> dict[str, object] | None:
     try:
         get_hf_file_metadata(hf_hub_url(model, "model.safetensors"), timeout=10)
     except HfHubHTTPError:
-        return None  # the hub answers: timm knows which of the model's files to take
+        return {}  # the hub answers: timm knows which of the model's files to take
     except Exception as error:  # each release of the hub's client has its own errors for this
         raise FileNotFoundError(
             f"no weights of timm's {name}: {model} is not in {constants.HF_HUB_CACHE}, and the "
@@ -124,4 +123,4 @@ def _weights(name: str, weights: str | None) -> dict[str, object] | None:
             "with a network, or name a file with timm_encoder.weights "
             f"({' '.join(str(error).split())[:80]})"
         ) from error
-    return None
+    return {}
