@@ -5,13 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from syntrans_l2l import FeatureBenchmark, VectorFile
+from syntrans_l2l.cache import Cache
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.zero_shot import ZeroShot
+from syntrans_l2l.reporting.records import RecordStore
 
 
 def features(folder: Path, counts: tuple[int, int, int], images: int = 22) -> FeatureBenchmark:
@@ -69,17 +72,33 @@ def test_the_default_reference_needs_no_row(dataset: FeatureBenchmark, tmp_path:
 def test_many_ways_need_novel_classes_only(tmp_path: Path) -> None:
     """Validation counts where a row selects on it, and then at the ways that there are."""
     text = tmp_path / "v.npz"
-    dataset = features(tmp_path, (8, 3, 12))
-    np.savez(text, class_names=[f"c{c}" for c in range(23)], vectors=np.eye(23))
-    selecting = [ProtoNet("cosine"), ZeroShot()]
+    dataset = features(tmp_path, (12, 3, 12))
+    np.savez(text, class_names=[f"c{c}" for c in range(27)], vectors=np.eye(27))
+    selecting = [ProtoNet("cosine"), ZeroShot(shared_space=False)]
     for methods in ([ProtoNet("cosine")], selecting):
         experiment(dataset, methods=methods, ways=12, text_encoder=VectorFile(text)).check(tmp_path)
     with pytest.raises(ValueError, match=r"^test classes: 13 ways asked for, but .* only 12"):
         experiment(dataset, ways=13).check(tmp_path)
-    dataset = features(tmp_path, (8, 1, 12))
+    dataset = features(tmp_path, (12, 1, 12))
     experiment(dataset, ways=12).check(tmp_path)
-    with pytest.raises(ValueError, match=r"^validation classes: 2 ways .* only 1 class"):
+    with pytest.raises(ValueError, match=r"^validation classes: 2 ways .* only 1 classes"):
         experiment(dataset, methods=selecting, text_encoder=VectorFile(text)).check(tmp_path)
+
+
+def test_the_record_says_at_how_many_ways_was_selected(tmp_path: Path) -> None:
+    dataset = features(tmp_path, (8, 3, 6))
+    np.savez(tmp_path / "v.npz", class_names=[f"c{c}" for c in range(17)], vectors=np.eye(17))
+    methods = [ProtoNet("cosine"), ZeroShot(shared_space=False)]
+    made = experiment(dataset, methods=methods, text_encoder=VectorFile(tmp_path / "v.npz"),
+                      shots=1, queries=2, episodes=5, validation_episodes=5)  # fmt: skip
+    selected = {
+        record.method: record.selected
+        for record in made.run(
+            root=tmp_path, cache=Cache(tmp_path / "cache"), store=RecordStore(tmp_path / "out"),
+            config="", versions={"code": "x"}, device=torch.device("cpu"))
+    }  # fmt: skip
+    assert "ways" not in selected["protonet_cosine"]
+    assert selected["zero_shot_ridge"]["ways"] == 3
 
 
 def test_rows_that_do_not_fit_are_named(dataset: FeatureBenchmark, tmp_path: Path) -> None:

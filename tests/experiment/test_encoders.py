@@ -7,7 +7,6 @@ import pytest
 import torch
 from common import MakeArchive
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.cifar_fs import CifarFs
@@ -23,14 +22,14 @@ from syntrans_l2l.training.distillation import Distillation
 
 
 class Colours(nn.Module):
-    """The mean colour of each quarter, and a weight."""
+    """Four pixels of a picture, and a weight."""
 
     def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(()))
 
     def forward(self, images: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(images, 2).flatten(1) * self.scale
+        return images[:, :, ::16, ::16].flatten(1) * self.scale
 
 
 def row(name: str, encoder: Any) -> Row:
