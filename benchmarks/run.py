@@ -147,7 +147,7 @@ def _export_features(arguments: argparse.Namespace, data_root: Path, cache_root:
     )
     encoded = prepared.encoded(arguments.encoder)
     path = arguments.out / f"features_{arguments.encoder}.safetensors"
-    save_features(path, prepared.students.data, encoded.features, encoded.name)
+    save_features(path, prepared.work.data, encoded.features, encoded.name)
     print(f"features of {encoded.name} in {path}")
     return 0
 

@@ -11,8 +11,9 @@ from common import REPOSITORY
 
 from syntrans_l2l import code
 from syntrans_l2l.code import code_digest
+from syntrans_l2l.encoders.factories import resnet12
 from syntrans_l2l.methods.protonet import ProtoNet
-from syntrans_l2l.networks.student import Student, resnet12
+from syntrans_l2l.networks.student import Student
 
 Write = Callable[..., None]
 

@@ -69,9 +69,15 @@ class FewShotData:
 
 
 class Benchmark(Protocol):
-    """A data set by name: cheap to ask about, loaded once."""
+    """A data set by name: cheap to ask about, loaded once.
+
+    `size` is the pixels of a picture's side; None where the data set holds features.
+    """
 
     name: str
+
+    @property
+    def size(self) -> int | None: ...
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         """Images per class of each split, without reading an image.

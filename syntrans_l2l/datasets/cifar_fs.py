@@ -14,6 +14,7 @@ class CifarFs(ImageBenchmark):
     """
 
     name = "cifar_fs"
+    size = 32
 
     def files(self, root: Path) -> ImageFiles:
         return cifar100.archive_files(self.name, cifar100.archive_classes(root), root)

@@ -36,6 +36,7 @@ class Fc100:
     """
 
     name = "fc100"
+    size = 32
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         if fc100_pickles.files(root):

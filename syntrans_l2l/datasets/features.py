@@ -47,6 +47,8 @@ class FeatureBenchmark:
         skip_small_classes: leave out classes of fewer rows than this; the name says so.
     """
 
+    size = None
+
     def __init__(self, path: str | Path, *, skip_small_classes: int = 0) -> None:
         self.path = Path(path).expanduser()
         self.least = check_least(skip_small_classes)

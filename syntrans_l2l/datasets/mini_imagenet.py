@@ -39,6 +39,7 @@ class MiniImagenet(ImageBenchmark):
     """
 
     name = "mini_imagenet"
+    size = SIZE
 
     def files(self, root: Path) -> ImageFiles:
         form, classes = _form(root), published.classes(self.name)

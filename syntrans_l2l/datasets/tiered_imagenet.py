@@ -29,6 +29,7 @@ class TieredImagenet(ImageBenchmark):
     """
 
     name = "tiered_imagenet"
+    size = SIZE
 
     def files(self, root: Path) -> ImageFiles:
         classes = published.classes(self.name)

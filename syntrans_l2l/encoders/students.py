@@ -1,6 +1,6 @@
 """Stages 0 and 1: the student, trained on base images and taught by CLIP; each cached."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,17 +9,21 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from syntrans_l2l.cache import Cache, tensor_digest
+from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.code import code_digest
-from syntrans_l2l.datasets.base import FewShotData
+from syntrans_l2l.encoders.base import (
+    Encoded,
+    Workspace,
+    architecture,
+    check_picture,
+    encode_with,
+    require_images,
+)
+from syntrans_l2l.encoders.clip import required_teacher, teacher_images
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.networks.student import Student
-from syntrans_l2l.progress import Progress, silent
-from syntrans_l2l.semantics.text_encoder import prompts
 from syntrans_l2l.training.base import BaseTraining, train_base
-from syntrans_l2l.training.distillation import Distillation, distil, with_projection
-from syntrans_l2l.training.precision import resolve
-from syntrans_l2l.training.workers import ALONE, Workers
+from syntrans_l2l.training.distillation import Distillation, Lesson, distil, with_projection
 
 
 class MakeStudent(Protocol):
@@ -28,196 +32,191 @@ class MakeStudent(Protocol):
     def __call__(self) -> Student: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Students:
-    """The students of one data set; each is trained when it is first asked for.
+@dataclass(frozen=True, eq=False)
+class BaseStudent:
+    """The student after stage 0; weights that are pretrained are taken as they are.
 
     Args:
-        data: images and class names.
-        make: makes the encoder; None where the data set holds features.
-        base_training: stage 0.
-        cache: where finished stages lie.
-        device: where to train.
-        seed: of the student and its training.
-        teacher: whom stage 1 distils.
-        distillation: stage 1.
-        progress: draws bars.
-        workers: who train together; of several, only rank 0 draws bars and writes.
+        make: makes the encoder; None where none is bound, which `check` refuses.
+        training: stage 0.
     """
 
-    data: FewShotData
     make: MakeStudent | None
-    base_training: BaseTraining
-    cache: Cache
-    device: torch.device
-    seed: int
-    teacher: ClipTeacher | None = None
-    distillation: Distillation | None = None
-    progress: Progress = silent
-    workers: Workers = ALONE
+    training: BaseTraining
+    sees_teacher_images = False
+    semantic_dim = None
 
-    @property
-    def known_teacher(self) -> ClipTeacher:
-        """The teacher; raises ValueError where there is none."""
-        if self.teacher is None:
-            raise ValueError("a row needs a teacher: bind Experiment.teacher")
-        return self.teacher
+    @cached_property
+    def name(self) -> str:
+        return self.untrained(0).name if self.make else "student"
 
-    def _untrained(self) -> Student:
+    def check(self, size: int | None) -> None:
+        check_picture(self.untrained(0), require_images(self.name, size))
+
+    def network(self, work: Workspace) -> Student:
+        return work.network(self, lambda: self._trained(work))
+
+    def encode(self, work: Workspace) -> Encoded:
+        student = self.network(work)
+        recipe, precision = self.recipe(student, work.job.seed), self.training.precision
+        return encode_with(student, work, name=student.name, recipe=recipe, precision=precision)
+
+    def recipe(self, student: Student, seed: int) -> dict[str, object]:
+        """How the student is made, whatever the data."""
+        made: dict[str, object] = {"name": student.name, **architecture(student)}
+        if student.pretrained:
+            return made
+        code = code_digest(train_base)
+        return {**made, "training": asdict(self.training), "seed": seed, "training_code": code}
+
+    def untrained(self, seed: int) -> Student:
+        """As the factory makes it.
+
+        Raises:
+            ValueError: there is no factory.
+        """
         if self.make is None:
             raise ValueError("this needs a student: bind Experiment.student")
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(seed)
             return self.make()
 
-    @cached_property
-    def base(self) -> Student:
-        """After stage 0, in eval mode."""
-        student = self._untrained()
+    def _trained(self, work: Workspace) -> Student:
+        student = self.untrained(work.job.seed)
         if student.pretrained:
             return student.eval()
-        train = self.data.train
-        key = self._key(student, self.base_training, train_base)
+        train = work.data.train
+        # the factory's settings show in the weights' start and in the layers without weights
+        key = {
+            **self.recipe(student, work.job.seed),
+            **_place(work, self.training),
+            "start": tensor_digest(student.state_dict()),
+        }
 
         def run(checkpoint_path: Path) -> nn.Module:
             train_base(
                 student,
                 train.images,
                 train.labels,
-                self.base_training,
-                seed=self.seed,
-                device=self.device,
+                self.training,
+                job=work.job,
                 checkpoint_path=checkpoint_path,
-                progress=self.progress,
-                workers=self.workers,
             )
             return student
 
-        student.load_state_dict(self._trained(key, run))
+        student.load_state_dict(_weights(work, key, run))
         return student.eval()
 
-    @cached_property
-    def distilled(self) -> Student:
-        """After stage 1, in eval mode."""
-        settings = self.distillation
-        if settings is None:
-            raise ValueError("a row needs a distilled student: bind Experiment.distillation")
-        teacher, train = self.known_teacher, self.data.train
-        student = self._untrained()
-        student.load_state_dict(self.base.state_dict())
-        key = {
-            **self._key(student, settings, distil, teacher),
-            "base": tensor_digest(student.state_dict()),
+
+@dataclass(frozen=True, eq=False)
+class DistilledStudent:
+    """The student after stage 1.
+
+    Args:
+        base: the student after stage 0.
+        teacher: whom it learns from; None where none is bound, which `check` refuses.
+        distillation: stage 1; None likewise.
+        texts: what the teacher reads for class names, where stage 1 asks for that.
+    """
+
+    base: BaseStudent
+    teacher: ClipTeacher | None
+    distillation: Distillation | None
+    texts: Callable[[Sequence[str]], list[str]]
+    sees_teacher_images = True
+    semantic_dim = None
+
+    @property
+    def name(self) -> str:
+        projected = self.distillation is not None and self.distillation.keep_projection
+        return f"{self.base.name}{', projected' if projected else ''}, distilled"
+
+    def check(self, size: int | None) -> None:
+        require_images(self.name, size)
+        _ = self._settings
+        _ = required_teacher(self.teacher).width  # missing weights are found now
+        self.base.check(size)
+
+    def network(self, work: Workspace) -> Student:
+        return work.network(self, lambda: self._taught(work))
+
+    def encode(self, work: Workspace) -> Encoded:
+        student, precision = self.network(work), self.base.training.precision
+        recipe = {**self.base.recipe(student, work.job.seed), **self._lesson()}
+        return encode_with(student, work, name=self.name, recipe=recipe, precision=precision)
+
+    def _lesson(self) -> dict[str, object]:
+        """How stage 1 is done, whatever the data."""
+        teacher = required_teacher(self.teacher)
+        return {
             "teacher": teacher.digest,
+            "distillation": asdict(self._settings),
+            "distillation_code": code_digest(distil, teacher),
+        }
+
+    @property
+    def _settings(self) -> Distillation:
+        if self.distillation is None:
+            raise ValueError("this needs a distilled student: bind Experiment.distillation")
+        return self.distillation
+
+    def _taught(self, work: Workspace) -> Student:
+        settings, teacher = self._settings, required_teacher(self.teacher)
+        train, workers = work.data.train, work.job.workers
+        student = self.base.untrained(work.job.seed)
+        student.load_state_dict(self.base.network(work).state_dict())
+        key = {
+            **self.base.recipe(student, work.job.seed),
+            **self._lesson(),
+            **_place(work, settings),
+            "base": tensor_digest(student.state_dict()),
         }
 
         def run(checkpoint_path: Path) -> nn.Module:
             vectors = None
             if settings.prompts:
-                vectors = teacher.text_features(prompts(train.class_names))
-            with self.workers.first():
-                targets = self.teacher_images("train")
+                vectors = teacher.text_features(self.texts(train.class_names))
+            with workers.first():
+                targets = teacher_images(teacher, work, "train")
+            labels = train.labels if settings.labels else None
             return distil(
                 student,
                 train.images,
-                targets,
+                Lesson(targets, labels=labels, text_vectors=vectors),
                 settings,
-                seed=self.seed,
-                device=self.device,
-                labels=train.labels if settings.labels else None,
-                text_vectors=vectors,
+                job=work.job,
                 checkpoint_path=checkpoint_path,
-                progress=self.progress,
-                workers=self.workers,
             )
 
-        weights = self._trained(key, run)
+        weights = _weights(work, key, run)
         if settings.keep_projection:
             student = with_projection(student, nn.Linear(student.out_features, teacher.width))
         student.load_state_dict(weights)
         return student.eval()
 
-    @property
-    def base_recipe(self) -> dict[str, object]:
-        """How the student of stage 0 is made, whatever the data."""
-        student = self.base
-        if student.pretrained:
-            return {"name": student.name, "code": code_digest(self.make, student)}
-        return self._recipe(student, self.base_training, train_base)
 
-    @property
-    def distilled_recipe(self) -> dict[str, object]:
-        """How the student of stage 1 is made, whatever the data."""
-        teacher, settings = self.known_teacher, self.distillation
-        return {
-            **self.base_recipe,
-            "teacher": teacher.digest,
-            "distillation": asdict(settings) if settings else {},
-            "distillation code": code_digest(distil, teacher),
-        }
+def _place(work: Workspace, settings: BaseTraining | Distillation) -> dict[str, object]:
+    """On which data, and in which arithmetic."""
+    return {"data": work.data.fingerprint, **work.computed_in(settings.precision)}
 
-    def _key(
-        self, student: Student, settings: BaseTraining | Distillation, *code: object
-    ) -> dict[str, object]:
-        return {
-            **self._recipe(student, settings, *code),
-            "data": self.data.fingerprint,
-            **self.computed_in(),
-        }
 
-    def _recipe(
-        self, student: Student, settings: BaseTraining | Distillation, *code: object
-    ) -> dict[str, object]:
-        return {
-            "name": student.name,
-            "training": asdict(settings),
-            "seed": self.seed,
-            "code": code_digest(self.make, student, *code),
-        }
+def _weights(
+    work: Workspace, key: Mapping[str, object], run: Callable[[Path], nn.Module]
+) -> dict[str, Tensor]:
+    """The weights: from the cache, or trained, resuming where a run was killed."""
+    cache, workers = work.cache, work.job.workers
+    checkpoint_path = cache.path("students", key).with_suffix(".checkpoint.pt")
 
-    def _trained(
-        self, key: Mapping[str, object], run: Callable[[Path], nn.Module]
-    ) -> dict[str, Tensor]:
-        """The weights: from the cache, or trained, resuming where a run was killed."""
-        checkpoint_path = self.cache.path("students", key).with_suffix(".checkpoint.pt")
+    def train() -> dict[str, Tensor]:
+        return dict(run(checkpoint_path).state_dict())
 
-        def train() -> dict[str, Tensor]:
-            return dict(run(checkpoint_path).state_dict())
-
-        if self.workers.count == 1:
-            weights = self.cache.get("students", key, train)
-        elif (stored := self.cache.load("students", key)) is not None:
-            weights = stored
-        else:
-            trained = train()
-            with self.workers.first():  # the others take what rank 0 has written
-                weights = self.cache.get("students", key, lambda: trained)
-        checkpoint_path.unlink(missing_ok=True)
-        return weights
-
-    def teacher_images(self, split: str) -> Tensor:
-        """The teacher's image features of a split, [n, M] float16: computed once."""
-        teacher = self.known_teacher
-        key = {
-            "teacher": teacher.digest,
-            "data": self.data.fingerprint,
-            "split": split,
-            "code": code_digest(teacher),
-            "computed_in": f"{resolve('auto', self.device)} on {self.device.type}",
-        }
-
-        def make() -> dict[str, Tensor]:
-            images = getattr(self.data, split).images
-            stage = f"teacher's {split} features"
-            features = teacher.image_features(
-                images, device=self.device, progress=self.progress, stage=stage
-            )
-            return {"features": features}
-
-        return self.cache.get("features", key, make)["features"]
-
-    def computed_in(self) -> dict[str, str]:
-        """What may change bits besides code and settings, for cache keys."""
-        dtype = resolve(self.base_training.precision, self.device)
-        several = f", {self.workers.count} workers" if self.workers.count > 1 else ""
-        return {"computed_in": f"{dtype} on {self.device.type}{several}"}
+    if workers.count == 1:
+        weights = cache.get("students", key, train)
+    elif (stored := cache.load("students", key)) is not None:
+        weights = stored
+    else:
+        trained = train()
+        with workers.first():  # the others take what rank 0 has written
+            weights = cache.get("students", key, lambda: trained)
+    checkpoint_path.unlink(missing_ok=True)
+    return weights

@@ -39,6 +39,12 @@ class Episodes:
     def queries(self) -> int:
         return self.query.shape[2]
 
+    @staticmethod
+    def none(*, ways: int, shots: int, queries: int) -> "Episodes":
+        """No episode, of a size that is known all the same."""
+        empty = torch.empty(0, ways, shots + queries, dtype=torch.int64)
+        return Episodes(empty[:, :, 0], empty[:, :, :shots], empty[:, :, shots:])
+
     def query_labels(self) -> Tensor:
         """Labels of the flattened queries, the same for every episode: [N * Q]."""
         return torch.arange(self.ways).repeat_interleave(self.queries)

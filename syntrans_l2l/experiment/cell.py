@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor
 
 from syntrans_l2l.cache import digest, tensor_digest
+from syntrans_l2l.encoders.base import Encoder
 from syntrans_l2l.episodes.episodes import Episodes, cached_episodes
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.evaluation.diagnostics import of_answers
@@ -33,26 +34,38 @@ class Cell:
 
     Args:
         row: the method with its encoder and its text.
-        arena: what the method works with.
+        encoder: whose features the arena holds.
+        arena: what the method works with; its seed is that of training.
         size: of the episodes.
+        seed: of the episodes.
     """
 
     row: Row
+    encoder: Encoder
     arena: Arena
     size: EpisodeSize
+    seed: int
 
     def draw(self, split: Literal["validation", "test"]) -> Episodes:
-        """The episodes of a split, the same for every row."""
+        """The episodes of a split, the same for every row.
+
+        A row that selects nothing gets no validation episodes. Where validation has fewer
+        classes than N, its episodes have as many ways as there are classes.
+        """
+        size, part = self.size, getattr(self.arena.data, split)
+        if split == "validation" and not self.row.method.selects:
+            return Episodes.none(ways=size.ways, shots=size.shots, queries=size.queries)
+        classes = len(part.class_names)
         return cached_episodes(
             self.arena.cache,
-            getattr(self.arena.data, split),
+            part,
             split,
             self.arena.data.fingerprint,
-            ways=self.size.ways,
-            shots=self.size.shots,
-            queries=self.size.queries,
-            count=self.size.episodes if split == "test" else self.size.validation_episodes,
-            seed=self.arena.seed,
+            ways=size.ways if split == "test" else min(size.ways, classes),
+            shots=size.shots,
+            queries=size.queries,
+            count=size.episodes if split == "test" else size.validation_episodes,
+            seed=self.seed,
             progress=self.arena.progress,
         )
 
@@ -74,13 +87,17 @@ class Cell:
         Raises:
             ValueError: a logit is not finite.
         """
-        known = identity(self.row.method, self.arena, self.size)
+        known = identity(self.row.method, self.arena, self.size, self.seed)
         record_id = self._id(reference, known)
         if (found := store.find(record_id)) is not None:
             return found
         row, method, arena, semantics = self.row, self.row.method, self.arena, self.arena.semantics
         start = time.perf_counter()
-        predictor = method.prepare(arena, self.draw("validation"))
+        validation = self.draw("validation")
+        predictor = method.prepare(arena, validation)
+        selected = dict(predictor.selected)
+        if validation.ways != self.size.ways:
+            selected["ways"] = validation.ways
         test = self.draw("test").first(method.episodes or self.size.episodes)
         stage = f"{row.title}, {self.size.shots}-shot"
         said = answers(predictor.predict, test, progress=arena.progress, stage=stage)
@@ -104,7 +121,7 @@ class Cell:
             shots=self.size.shots,
             queries=self.size.queries,
             episodes=len(accuracies),
-            seed=arena.seed,
+            seed=self.seed,
             accuracy=mean.mean,
             ci95=mean.ci95,
             episode_accuracies=store.save_accuracies(record_id, accuracies, queries),
@@ -113,9 +130,9 @@ class Cell:
             delta=delta.mean if delta else None,
             delta_ci95=delta.ci95 if delta else None,
             uses_text=method.uses_text,
-            uses_teacher_images=row.uses_teacher_images,
+            uses_teacher_images=self._uses_teacher_images(),
             is_transductive=method.is_transductive,
-            selected=predictor.selected,
+            selected=selected,
             budget=predictor.budget,
             config=config,
             versions={**versions, "code": known["code"]},
@@ -127,6 +144,12 @@ class Cell:
         )
         store.append(record)
         return record
+
+    def _uses_teacher_images(self) -> bool:
+        """Whether images went through the teacher, in distillation or at test."""
+        method = self.row.method
+        seen = method.uses_student and self.encoder.sees_teacher_images
+        return seen or method.uses_teacher_images
 
     def _id(self, reference: Reference | None, known: Mapping[str, str]) -> str:
         """What determines the record."""

@@ -16,6 +16,8 @@ from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
 from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
+from syntrans_l2l.encoders.checkpoint import Checkpoint
+from syntrans_l2l.encoders.factories import cnn4, resnet12, timm_encoder
 from syntrans_l2l.encoders.published import learn2learn_resnet12
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.experiment.experiment import Experiment
@@ -36,7 +38,6 @@ from syntrans_l2l.methods.syntrans import SynTransRow
 from syntrans_l2l.methods.task_training import TaskTraining
 from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
-from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
 from syntrans_l2l.semantics.bank_file import BankFile
 from syntrans_l2l.semantics.chat_api import ChatApi
 from syntrans_l2l.semantics.collaboration import Collaboration
@@ -79,6 +80,7 @@ for _configurable in (
     BridgeTraining,
     CausalModel,
     ChatApi,
+    Checkpoint,
     CifarFs,
     ClipTeacher,
     Collaboration,

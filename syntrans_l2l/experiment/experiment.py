@@ -1,30 +1,39 @@
-"""The walk through the house: images to student to features to methods to records."""
+"""The walk through the house: images to encoders to features to methods to records."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets.base import SPLITS, Benchmark, check_episode_size
-from syntrans_l2l.datasets.features import FeatureBenchmark
-from syntrans_l2l.encoders.students import MakeStudent, Students
+from syntrans_l2l.datasets.base import Benchmark
+from syntrans_l2l.encoders.base import Encoded, Encoder, Workspace
+from syntrans_l2l.encoders.clip import ClipEncoder
+from syntrans_l2l.encoders.given import GivenFeatures
+from syntrans_l2l.encoders.students import BaseStudent, DistilledStudent, MakeStudent
 from syntrans_l2l.encoders.teacher import ClipTeacher
-from syntrans_l2l.episodes.size import EpisodeSize
+from syntrans_l2l.episodes.size import EpisodeSize, check_whole_number
 from syntrans_l2l.experiment.cell import Cell, Reference
-from syntrans_l2l.experiment.preparation import Encoded, Preparation
-from syntrans_l2l.experiment.row import Row
+from syntrans_l2l.experiment.checks import (
+    DEFAULT_REFERENCE,
+    check_data,
+    check_names,
+    check_row,
+)
+from syntrans_l2l.experiment.preparation import Preparation
+from syntrans_l2l.experiment.row import EncoderName, Row
 from syntrans_l2l.methods.base import Arena, Method
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.identity import with_code
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.reporting.versions import package_versions
-from syntrans_l2l.semantics.text_encoder import TextEncoder
+from syntrans_l2l.semantics.text_encoder import TextEncoder, prompts
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.distillation import Distillation
-from syntrans_l2l.training.job import CPU
+from syntrans_l2l.training.job import CPU, Job
 from syntrans_l2l.training.workers import ALONE, Workers
 
 
@@ -42,13 +51,18 @@ class Experiment:
         teacher: the CLIP of stage 1; None where no row is distilled.
         distillation: stage 1.
         ways: N.
-        shots: the values of K.
+        shots: the values of K; one may be written as a number.
         queries: Q per class.
         episodes: test episodes.
         validation_episodes: episodes that alpha and its like are picked on.
-        reference: the row that paired differences are taken against.
+        reference: the row that paired differences are taken against. Only the default may be
+            no row; there are no differences then.
         comparisons: further pairs of rows to report the paired difference of.
-        seed: of student, methods and episodes.
+        seed: of the episodes.
+        training_seed: of students and methods; None takes `seed`.
+
+    Raises:
+        ValueError: a setting is not of its kind, or names a row that there is not.
     """
 
     dataset: Benchmark
@@ -63,60 +77,82 @@ class Experiment:
     queries: int = 15
     episodes: int = 10_000
     validation_episodes: int = 2_000
-    reference: str = "protonet_cosine"
+    reference: str = DEFAULT_REFERENCE
     comparisons: Sequence[tuple[str, str]] = ()
     seed: int = 0
+    training_seed: int | None = None
 
-    @property
+    def __post_init__(self) -> None:
+        if isinstance(self.shots, int):
+            object.__setattr__(self, "shots", (self.shots,))
+        _ = self.sizes
+        check_whole_number("Experiment.seed", self.seed)
+        if self.training_seed is not None:
+            check_whole_number("Experiment.training_seed", self.training_seed)
+        check_names([row.title for row in self.rows], self.reference, self.comparisons)
+
+    @cached_property
     def rows(self) -> list[Row]:
         """The rows of the table, in the order of `methods`."""
         return [
             method if isinstance(method, Row) else Row(method=method) for method in self.methods
         ]
 
-    def check(self, root: Path) -> None:
-        """Find what would fail, before any long work.
+    @cached_property
+    def sizes(self) -> list[EpisodeSize]:
+        """The size of the episodes for each K.
 
         Raises:
-            FileNotFoundError: images, vectors or the teacher's weights are missing.
+            ValueError: a number is no whole number, or too small.
+        """
+        if isinstance(self.shots, str) or not isinstance(self.shots, Sequence) or not self.shots:
+            raise ValueError(
+                f"Experiment.shots must be whole numbers such as (1, 5), got {self.shots!r}"
+            )
+        try:
+            return [
+                EpisodeSize(
+                    ways=self.ways,
+                    shots=each,
+                    queries=self.queries,
+                    episodes=self.episodes,
+                    validation_episodes=self.validation_episodes,
+                )
+                for each in self.shots
+            ]
+        except ValueError as error:
+            raise ValueError(f"Experiment.{error}") from None
+
+    @cached_property
+    def encoders(self) -> Mapping[EncoderName, Encoder]:
+        """What rows call "base", "distilled" and "teacher"."""
+        student = BaseStudent(self.student, self.base_training)
+        return {
+            "base": GivenFeatures() if self.dataset.size is None else student,
+            "distilled": DistilledStudent(student, self.teacher, self.distillation, prompts),
+            "teacher": ClipEncoder(self.teacher),
+        }
+
+    def encoder(self, row: Row) -> Encoder:
+        """Whose features the row's method sees."""
+        return self.encoders[row.encoder] if isinstance(row.encoder, str) else row.encoder
+
+    def check(self, root: Path) -> None:
+        """Find what would fail, before any long work: every row is asked.
+
+        Raises:
+            FileNotFoundError: images, vectors or an encoder's weights are missing.
+            ImportError: learn2learn, which episodes come from, is not installed.
             ValueError: a setting does not fit the data.
         """
-        names = [row.title for row in self.rows]
-        if len(set(names)) != len(names) or not names:
-            raise ValueError(f"Experiment.methods must be distinct and not empty, got {names}")
-        unknown = {name for pair in self.comparisons for name in pair} - set(names)
-        if unknown:
-            raise ValueError(
-                f"Experiment.comparisons names {sorted(unknown)}, which are no rows; rows: {names}"
-            )
         counts = self.dataset.class_counts(root)
-        self._check_what_there_is(has_base_classes=bool(counts["train"]))
-        for split in SPLITS if counts["train"] else SPLITS[1:]:
-            for shots in self.shots:
-                check_episode_size(counts[split], ways=self.ways, shots=shots, queries=self.queries)
-        classes = [name for split in SPLITS for name in counts[split]]
+        check_data([row.method for row in self.rows], counts, self.sizes)
         for row in self.rows:
-            row.check(classes, self.text_encoder, self.teacher, self.distillation)
-            for shots in self.shots:
-                row.method.check(counts["train"], ways=self.ways, shots=shots)
-        learn2learn()  # episodes come from it
-
-    def _check_what_there_is(self, *, has_base_classes: bool) -> None:
-        """Raise ValueError where rows need images or base classes that the data set lacks."""
-        features_only = isinstance(self.dataset, FeatureBenchmark)
-        for row in self.rows:
-            if self.student is None and row.method.uses_student and not features_only:
-                raise ValueError(
-                    f"{row.title} needs features and this data set holds images: bind "
-                    "Experiment.student"
-                )
-            if features_only and (row.encoder != "base" or not row.method.uses_student):
-                raise ValueError(f"{row.title} needs images, and features have none: drop the row")
-            if not has_base_classes and row.method.uses_base_classes:
-                raise ValueError(
-                    f"{row.title} needs base classes, and {self.dataset.name} has none: add "
-                    "classes whose split is train, or drop the row"
-                )
+            text_encoder = row.text_encoder or self.text_encoder
+            check_row(row, self.encoder(row), text_encoder, self.dataset, counts)
+            for size in self.sizes:
+                row.method.check(counts["train"], ways=size.ways, shots=size.shots)
+        learn2learn()
 
     def prepare(
         self,
@@ -128,19 +164,10 @@ class Experiment:
         workers: Workers = ALONE,
     ) -> Preparation:
         """Data and encoders, each made when it is first asked for; see `run`."""
-        students = Students(
-            data=with_code(self.dataset.load(root, cache, progress), self.dataset),
-            make=self.student,
-            base_training=self.base_training,
-            cache=cache,
-            device=device,
-            seed=self.seed,
-            teacher=self.teacher,
-            distillation=self.distillation,
-            progress=progress,
-            workers=workers,
-        )
-        return Preparation(students)
+        seed = self.seed if self.training_seed is None else self.training_seed
+        job = Job(seed=seed, device=device, progress=progress, workers=workers)
+        data = with_code(self.dataset.load(root, cache, progress), self.dataset)
+        return Preparation(Workspace(data=data, cache=cache, job=job), self.encoders)
 
     def run(
         self,
@@ -178,52 +205,46 @@ class Experiment:
             if row.method.uses_text and (encoder := row.text_encoder or self.text_encoder):
                 with workers.first():
                     preparation.semantics(encoder)
-        if workers.count > 1 and self.student is not None:
+        if workers.count > 1:
             for row in rows:
                 if row.method.uses_student:
                     preparation.student(row.encoder)
         if workers.rank > 0:
             return
-        for shots in self.shots:
+        for size in self.sizes:
             reference: Reference | None = None
             for row in rows:
                 arena = self.arena(row, preparation)
-                record = self.cell(row, arena, shots).record(reference, store, config, versions)
+                record = self.cell(row, arena, size.shots).record(
+                    reference, store, config, versions
+                )
                 if row.title == self.reference:
                     reference = Reference(row.title, store.accuracies(record))
                 yield record
 
     def arena(self, row: Row, preparation: Preparation) -> Arena:
         """What the row's method works with."""
-        encoded, students = Encoded({}, "", row.method.encoder_name), preparation.students
+        work = preparation.work
+        encoded = Encoded({}, "", row.method.encoder_name)
         if row.method.uses_student:
             encoded = preparation.encoded(row.encoder)
         encoder = row.text_encoder or self.text_encoder
         uses_text = row.method.uses_text and encoder is not None
         text = encoder.key() if uses_text and encoder else {}
         return Arena(
-            data=students.data,
+            data=work.data,
             features=encoded.features,
             student=encoded.hash,
             student_name=encoded.name,
             semantics=preparation.semantics(encoder) if uses_text and encoder else None,
-            cache=students.cache,
-            device=students.device,
-            seed=self.seed,
-            progress=students.progress,
+            cache=work.cache,
+            device=work.job.device,
+            seed=work.job.seed,
+            progress=work.job.progress,
             recipes={"student": encoded.recipe, "text": text},
         )
 
     def cell(self, row: Row, arena: Arena, shots: int) -> Cell:
         """A row at one number of shots."""
-        return Cell(
-            row=row,
-            arena=arena,
-            size=EpisodeSize(
-                ways=self.ways,
-                shots=shots,
-                queries=self.queries,
-                episodes=self.episodes,
-                validation_episodes=self.validation_episodes,
-            ),
-        )
+        size = replace(self.sizes[0], shots=shots)
+        return Cell(row=row, encoder=self.encoder(row), arena=arena, size=size, seed=self.seed)

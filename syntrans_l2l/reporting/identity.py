@@ -36,8 +36,15 @@ _EVALUATION = ("syntrans_l2l.episodes.episodes", "syntrans_l2l.evaluation.evalua
                "syntrans_l2l.evaluation.statistics")  # fmt: skip
 
 
-def identity(method: Method, arena: Arena, size: EpisodeSize) -> dict[str, str]:
-    """The hash of each of PARTS; empty where the row does without that part."""
+def identity(method: Method, arena: Arena, size: EpisodeSize, seed: int) -> dict[str, str]:
+    """The hash of each of PARTS; empty where the row does without that part.
+
+    Args:
+        method: the row's.
+        arena: what it stands on; its seed is that of training.
+        size: of the episodes.
+        seed: of the episodes.
+    """
     semantics, recipe = arena.semantics, arena.recipes.get("student", {})
     name = f"{type(method).__module__}.{type(method).__qualname__}"
     return {
@@ -53,7 +60,7 @@ def identity(method: Method, arena: Arena, size: EpisodeSize) -> dict[str, str]:
                 "ways": size.ways,
                 "shots": size.shots,
                 "queries": size.queries,
-                "seed": arena.seed,
+                "seed": seed,
             }
         ),
     }

@@ -122,6 +122,9 @@ class BankFile:
     def key(self) -> dict[str, object]:
         return {"bank": self.bank.vectors.digest}
 
+    def check(self, class_names: Sequence[str]) -> int:
+        return self.encode_classes(class_names).vectors.shape[1]
+
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
         vectors = self.bank.vectors
         return SemanticBank(tuple(class_names), vectors.select(class_names), vectors.source)

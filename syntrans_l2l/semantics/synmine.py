@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.checks import check_classes
 from syntrans_l2l.semantics.collaboration import Collaboration
 from syntrans_l2l.semantics.descriptors import Describer, Descriptor, Refiner, prompt
 from syntrans_l2l.semantics.text_tower import TextTower
@@ -91,6 +92,9 @@ class SynMine:
         if empty:
             raise ValueError(f"{self.source}: no descriptor for {', '.join(empty[:8])}")
         return descriptors
+
+    def check(self, class_names: Sequence[str]) -> None:
+        check_classes(self.describer, class_names)
 
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
         return self.encode(class_names, self.mine(class_names))

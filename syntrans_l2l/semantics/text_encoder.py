@@ -100,6 +100,9 @@ class VectorFile:
     def key(self) -> dict[str, object]:
         return {"vectors": hashlib.sha256(self.path.read_bytes()).hexdigest()}
 
+    def check(self, class_names: Sequence[str]) -> int:
+        return self.encode_classes(class_names).vectors.shape[1]
+
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
         bank = self.read()
         return SemanticBank(tuple(class_names), bank.select(class_names), bank.source)

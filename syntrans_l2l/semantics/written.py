@@ -83,6 +83,9 @@ class Written:
             for phrase in self.phrases[str(key)]
         ]
 
+    def check(self, class_names: Sequence[str]) -> None:
+        self.describe(class_names)  # names the classes that it lacks
+
     def _key(self, class_name: str) -> str | None:
         """What the file calls a class: exactly so, else the one name that is like it.
 

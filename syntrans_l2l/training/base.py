@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l.networks.student import Student
-from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training.augment import to_float
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.loop import ImageTraining, check_training_images, train_on_images
-from syntrans_l2l.training.workers import ALONE, Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,37 +50,31 @@ def train_base(
     labels: Tensor,
     settings: BaseTraining,
     *,
-    seed: int,
-    device: torch.device,
+    job: Job,
     checkpoint_path: Path | None = None,
-    progress: Progress = silent,
-    workers: Workers = ALONE,
 ) -> list[float]:
     """Train `student` in place and return the mean loss of each epoch.
 
     Args:
-        student: on any device; left on `device`, in eval mode.
+        student: on any device; left on the job's, in eval mode.
         images: base images [n, 3, H, W] uint8.
         labels: [n] int64, 0 to B - 1.
         settings: the recipe.
-        seed: of the classifier's start, the order and the augmentation.
-        device: where to train.
+        job: its seed is that of the classifier's start, the order and the augmentation.
         checkpoint_path: see `train_on_images`.
-        progress: draws the bar.
-        workers: see `train_on_images`.
 
     Raises:
         ValueError: images and labels do not fit each other.
     """
     check_training_images(images, len(labels), "labels")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(job.seed)
         classes = int(labels.max()) + 1
         classifier = CosineClassifier(student.out_features, classes, settings.temperature)
     pixels = to_float(images[:: max(1, len(images) // 5000)])
     student.mean.copy_(pixels.mean((0, 2, 3)).view(3, 1, 1))
     student.std.copy_(pixels.std((0, 2, 3)).view(3, 1, 1))
-    labels = labels.to(device)
+    labels = labels.to(job.device)
 
     def loss(features: Tensor, places: Tensor) -> Tensor:
         return F.cross_entropy(classifier(features), labels[places])
@@ -93,9 +86,6 @@ def train_base(
         images,
         settings,
         stage="training the student",
-        seed=seed,
-        device=device,
+        job=job,
         checkpoint_path=checkpoint_path,
-        progress=progress,
-        workers=workers,
     )

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l.networks.student import Student
-from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training.base import CosineClassifier
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.loop import ImageTraining, check_training_images, train_on_images
-from syntrans_l2l.training.workers import ALONE, Workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +47,21 @@ class Distillation(ImageTraining):
             raise ValueError(f"Distillation needs a positive loss weight and no negative: {self}")
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What the student learns from.
+
+    Args:
+        features: T, [n, M], normalised; computed once, on the images as they are.
+        labels: [n], read only where `Distillation.labels` is positive.
+        text_vectors: V, [B, M], normalised; read only where `Distillation.prompts` is positive.
+    """
+
+    features: Tensor
+    labels: Tensor | None = None
+    text_vectors: Tensor | None = None
+
+
 class Projection(nn.Module):
     """P, and the classifier of the `labels` switch.
 
@@ -66,47 +80,38 @@ class Projection(nn.Module):
 def distil(
     student: Student,
     images: Tensor,
-    teacher_features: Tensor,
+    lesson: Lesson,
     settings: Distillation,
     *,
-    seed: int,
-    device: torch.device,
-    labels: Tensor | None = None,
-    text_vectors: Tensor | None = None,
+    job: Job,
     checkpoint_path: Path | None = None,
-    progress: Progress = silent,
-    workers: Workers = ALONE,
 ) -> Student:
     """Train `student` in place towards the teacher; returns it, or it with P behind it.
 
     Args:
         student: as stage 0 left it, or untrained.
         images: [n, 3, H, W] uint8.
-        teacher_features: T, [n, M], normalised; computed once, on the images as they are.
+        lesson: the teacher's features of these images, and what further losses read.
         settings: the recipe.
-        seed: of the projection's start, the order and the augmentation.
-        device: where to train.
-        labels: [n], read only where `settings.labels` is positive.
-        text_vectors: V, [B, M], normalised; read only where `settings.prompts` is positive.
+        job: its seed is that of the projection's start, the order and the augmentation.
         checkpoint_path: see `train_on_images`.
-        progress: draws the bar.
-        workers: see `train_on_images`.
 
     Raises:
         ValueError: images, teacher features and text vectors do not fit each other, or a
             loss is switched on without what it reads.
     """
-    check_training_images(images, len(teacher_features), "teacher features")
-    width = teacher_features.shape[1]
+    check_training_images(images, len(lesson.features), "teacher features")
+    labels, text_vectors, device = lesson.labels, lesson.text_vectors, job.device
+    width = lesson.features.shape[1]
     if settings.prompts:
         check_text_vectors(text_vectors, width)
     if settings.labels and labels is None:
         raise ValueError("Distillation.labels > 0 needs labels")
     classes = int(labels.max()) + 1 if settings.labels and labels is not None else 0
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(job.seed)
         projection = Projection(student.out_features, width, classes).to(device)
-    targets = teacher_features.to(device).float()
+    targets = lesson.features.to(device).float()
     vectors = text_vectors.to(device).float() if text_vectors is not None else None
     marks = labels.to(device) if labels is not None else None
 
@@ -132,11 +137,8 @@ def distil(
         images,
         settings,
         stage="distilling the teacher",
-        seed=seed,
-        device=device,
+        job=job,
         checkpoint_path=checkpoint_path,
-        progress=progress,
-        workers=workers,
     )
     return with_projection(student, projection.linear) if settings.keep_projection else student
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.networks.student import Student
-from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training.augment import to_float
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.precision import Precision, autocast, resolve
 
 
@@ -14,17 +14,17 @@ def extract(
     student: Student,
     images: Tensor,
     *,
-    device: torch.device,
+    job: Job,
     precision: Precision = "auto",
     batch_size: int = 512,
-    progress: Progress = silent,
     stage: str = "extracting features",
 ) -> Tensor:
     """f(x) of every image, in eval mode: [n, 3, H, W] uint8 -> [n, D] float32 on the CPU."""
+    device = job.device
     student = student.to(device).to(memory_format=torch.channels_last).eval()
     dtype = resolve(precision, device)
     features = torch.empty(len(images), student.out_features)
-    with progress(stage, total=len(images), unit="img") as advance:
+    with job.progress(stage, total=len(images), unit="img") as advance:
         for first in range(0, len(images), batch_size):
             batch = to_float(images[first : first + batch_size].to(device))
             with autocast(dtype, device):

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from syntrans_l2l.networks.student import Student
-from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training import checkpoint
 from syntrans_l2l.training.augment import colour_jitter, crop, draw_crops, draw_jitter, to_float
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.precision import Precision, autocast, resolve
 from syntrans_l2l.training.speed import log_speed
-from syntrans_l2l.training.workers import ALONE, Workers, share
+from syntrans_l2l.training.workers import Workers, share
 
 logger = logging.getLogger(__name__)
 
@@ -56,29 +56,25 @@ def train_on_images(
     settings: ImageTraining,
     *,
     stage: str,
-    seed: int,
-    device: torch.device,
+    job: Job,
     checkpoint_path: Path | None = None,
-    progress: Progress = silent,
-    workers: Workers = ALONE,
 ) -> list[float]:
     """Train `student` and `head` in place and return the mean loss of each epoch.
 
     Args:
-        student: left on `device`, in eval mode.
+        student: left on the job's device, in eval mode.
         head: what `loss` computes with; trained and checkpointed beside the student.
         loss: of the student's features [n, D] and the images' places in `images` [n].
         images: [n, 3, H, W] uint8; kept on the device as they are.
         settings: the recipe.
         stage: what the bar says.
-        seed: of order and augmentation.
-        device: where to train.
+        job: its seed is that of order and augmentation. Its workers share each batch, and
+            together see the views that one process would; BatchNorm's statistics are those of
+            a share, unless `workers.setup` sees to it.
         checkpoint_path: written after every epoch and resumed from; resuming gives the same
             bits as running through.
-        progress: draws the bar.
-        workers: who share each batch, and together see the views that one process would.
-            BatchNorm's statistics are those of a share, unless `workers.setup` sees to it.
     """
+    device, workers = job.device, job.workers
     dtype = resolve(settings.precision, device)
     model = _Objective(student, head, loss, workers, dtype)
     model = model.to(device).to(memory_format=torch.channels_last)
@@ -99,10 +95,10 @@ def train_on_images(
 
     total_images, done = settings.epochs * len(images), len(losses) * len(images)
     start = time.perf_counter()
-    with progress(stage, total=total_images, unit="img", done=done) as advance:
+    with job.progress(stage, total=total_images, unit="img", done=done) as advance:
         for epoch in range(len(losses), settings.epochs):
             objective.train()
-            generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
+            generator = torch.Generator().manual_seed(job.seed * 100_003 + epoch)
             total = torch.zeros((), device=device)
             order = torch.randperm(len(images), generator=generator)
             for places in order.split(settings.batch_size):

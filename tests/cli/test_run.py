@@ -16,8 +16,8 @@ from common import REPOSITORY, SPLITS, MakeArchive
 
 from syntrans_l2l import SemanticTaskset, SynTrans, finished_algorithm
 from syntrans_l2l.cache import Cache
+from syntrans_l2l.encoders.factories import resnet12
 from syntrans_l2l.experiment.config import load_experiment
-from syntrans_l2l.networks.student import resnet12
 from syntrans_l2l.reporting.records import Record, read_accuracies, read_diagnostics
 
 METHODS = (

@@ -9,10 +9,11 @@ from common import random_split
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
+from syntrans_l2l.encoders.base import Workspace
 from syntrans_l2l.encoders.published import learn2learn_resnet12
-from syntrans_l2l.encoders.students import Students
-from syntrans_l2l.experiment.preparation import Preparation
+from syntrans_l2l.encoders.students import BaseStudent
 from syntrans_l2l.training.base import BaseTraining
+from syntrans_l2l.training.job import Job
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +49,9 @@ def test_it_takes_32_px_and_is_not_trained_again(weights: Path, tmp_path: Path) 
     )
     student = learn2learn_resnet12(str(weights)).train()
     assert student(torch.rand(2, 3, 32, 32)).shape == (2, 640)  # DropBlock would fail
-    students = Students(
-        data=small,
-        make=lambda: learn2learn_resnet12(str(weights)),
-        base_training=BaseTraining(epochs=0),
-        cache=Cache(tmp_path),
-        device=torch.device("cpu"),
-        seed=0,
-    )
-    assert Preparation(students).base.name.startswith("resnet12, learn2learn weights ")
+    encoder = BaseStudent(lambda: learn2learn_resnet12(str(weights)), BaseTraining(epochs=0))
+    work = Workspace(data=small, cache=Cache(tmp_path), job=Job())
+    assert encoder.encode(work).name.startswith("resnet12, learn2learn weights ")
     assert not (tmp_path / "students").exists()
 
 

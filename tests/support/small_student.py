@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
-from syntrans_l2l.networks.student import Student, resnet12
+from syntrans_l2l.encoders.factories import resnet12
+from syntrans_l2l.networks.student import Student
 from syntrans_l2l.progress import Advance
 
 CPU = torch.device("cpu")

@@ -4,19 +4,22 @@ from pathlib import Path
 import pytest
 import torch
 from common import random_split
-from small_student import CPU, killed_in_third_epoch, student
+from small_student import killed_in_third_epoch, student
 from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.training.distillation import (
     Distillation,
+    Lesson,
     distil,
     info_nce,
     relational_kl,
     similarity_kl,
 )
 from syntrans_l2l.training.features import extract
+from syntrans_l2l.training.job import Job
 
+JOB = Job(seed=1)
 BASE = random_split(4, 16, "base")
 TARGETS = F.normalize(torch.randn(64, 6, generator=torch.Generator().manual_seed(3)), dim=-1)
 
@@ -28,8 +31,8 @@ def settings(**changes: object) -> Distillation:
 def weights(
     marks: Tensor | None = None, vectors: Tensor | None = None, **changes: object
 ) -> Tensor:
-    encoder = distil(student(), BASE.images, TARGETS, settings(**changes), seed=1, device=CPU,
-                     labels=marks, text_vectors=vectors)  # fmt: skip
+    encoder = distil(student(), BASE.images, Lesson(TARGETS, marks, vectors),
+                     settings(**changes), job=JOB)  # fmt: skip
     return torch.cat([parameter.flatten() for parameter in encoder.parameters()])
 
 
@@ -50,18 +53,18 @@ def test_the_student_comes_nearer_to_the_teacher() -> None:
     targets = F.normalize(seen, dim=-1)
 
     def distance(epochs: int) -> float:
-        encoder = distil(student(), images, targets,
+        encoder = distil(student(), images, Lesson(targets),
                          settings(epochs=epochs, keep_projection=True, jitter=0.0),
-                         seed=1, device=CPU)  # fmt: skip
+                         job=JOB)  # fmt: skip
         assert encoder.out_features == 6
-        features = F.normalize(extract(encoder, images, device=CPU, precision="float32"))
+        features = F.normalize(extract(encoder, images, job=JOB, precision="float32"))
         return float((features - targets).square().sum(-1).mean())
 
     assert distance(20) < 0.5 * distance(1)
 
 
 def test_without_its_projection_the_student_keeps_its_width() -> None:
-    encoder = distil(student(), BASE.images, TARGETS, settings(), seed=1, device=CPU)
+    encoder = distil(student(), BASE.images, Lesson(TARGETS), settings(), job=JOB)
     assert encoder.out_features == student().out_features
 
 
@@ -73,9 +76,10 @@ def test_every_switch_changes_the_student(switch: str) -> None:
 
 def test_a_killed_distillation_resumes_to_the_same_bits(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        distil(student(), BASE.images, TARGETS, settings(), seed=1, device=CPU,
-               checkpoint_path=tmp_path / "c.pt", progress=killed_in_third_epoch)  # fmt: skip
-    resumed = distil(student(), BASE.images, TARGETS, settings(), seed=1, device=CPU,
+        distil(student(), BASE.images, Lesson(TARGETS), settings(),
+               checkpoint_path=tmp_path / "c.pt",
+               job=Job(seed=1, progress=killed_in_third_epoch))  # fmt: skip
+    resumed = distil(student(), BASE.images, Lesson(TARGETS), settings(), job=JOB,
                      checkpoint_path=tmp_path / "c.pt")  # fmt: skip
     assert torch.equal(torch.cat([p.flatten() for p in resumed.parameters()]), weights())
 
@@ -104,7 +108,7 @@ def test_losses_by_hand() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="n teacher features"):
-        distil(student(), BASE.images, TARGETS[:5], settings(), seed=1, device=CPU)
+        distil(student(), BASE.images, Lesson(TARGETS[:5]), settings(), job=JOB)
     with pytest.raises(ValueError, match=r"text vectors must be \[C, 6\].*same teacher"):
         weights(vectors=torch.ones(4, 5), prompts=1.0)
     with pytest.raises(ValueError, match="needs labels"):

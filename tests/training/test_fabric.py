@@ -18,9 +18,11 @@ from pathlib import Path
 import torch
 from torch import nn
 from syntrans_l2l.training.fabric import FabricWorkers
-from syntrans_l2l.networks.student import Student, resnet12
+from syntrans_l2l.encoders.factories import resnet12
+from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import BaseTraining, train_base
-from syntrans_l2l.training.distillation import Distillation, distil
+from syntrans_l2l.training.distillation import Distillation, Lesson, distil
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.workers import ALONE
 
 folder, devices = Path(sys.argv[1]), int(sys.argv[2])
@@ -30,7 +32,7 @@ images = torch.randint(0, 256, (49, 3, 16, 16), generator=generator, dtype=torch
 labels = torch.arange(49) % 4
 targets = nn.functional.normalize(torch.randn(49, 8, generator=generator), dim=-1)
 vectors = nn.functional.normalize(torch.randn(4, 8, generator=generator), dim=-1)
-common = {"seed": 1, "device": torch.device("cpu"), "workers": workers}
+common = {"job": Job(seed=1, workers=workers)}
 result = {}
 for name in ("plain", "normalised"):
     torch.manual_seed(0)
@@ -43,7 +45,7 @@ for name in ("plain", "normalised"):
     losses = train_base(student, images, labels, BaseTraining(**settings), **common,
                         checkpoint_path=path)
     every = Distillation(**settings, relational=1.0, contrast=0.1, prompts=1.0, labels=1.0)
-    distil(student, images, targets, every, **common, labels=labels, text_vectors=vectors)
+    distil(student, images, Lesson(targets, labels, vectors), every, **common)
     result[name] = {"losses": losses, "weights": dict(student.state_dict())}
 torch.save(result, folder / f"{devices}_{workers.rank}.pt")
 """

@@ -6,8 +6,10 @@ import torch
 from common import random_split
 from torch import nn
 
-from syntrans_l2l.networks.student import Student, resnet12
+from syntrans_l2l.encoders.factories import resnet12
+from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import BaseTraining, train_base
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.speed import flops, matrix_peak
 
 CPU = torch.device("cpu")
@@ -39,7 +41,7 @@ def test_training_says_how_fast_it_was(caplog: pytest.LogCaptureFixture) -> None
         caplog.set_level(level, logger="syntrans_l2l.training.speed")
         torch.manual_seed(0)
         student = resnet12(4)
-        train_base(student, base.images, base.labels, settings, seed=0, device=CPU)
+        train_base(student, base.images, base.labels, settings, job=Job(seed=0))
         weights.append(student.state_dict())
     [line] = [r.message for r in caplog.records if r.name == "syntrans_l2l.training.speed"]
     rate, share = line.split(" images/s, ")

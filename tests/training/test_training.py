@@ -9,12 +9,13 @@ from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.encoders.students import Students
-from syntrans_l2l.experiment.preparation import Preparation
-from syntrans_l2l.networks.student import cnn4, resnet12, timm_encoder
+from syntrans_l2l.encoders.base import Workspace
+from syntrans_l2l.encoders.factories import cnn4, resnet12, timm_encoder
+from syntrans_l2l.encoders.students import BaseStudent
 from syntrans_l2l.training.augment import colour_jitter, draw_jitter, random_crop
 from syntrans_l2l.training.base import BaseTraining, train_base
 from syntrans_l2l.training.features import extract
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.precision import resolve
 
 SETTINGS = BaseTraining(epochs=3, batch_size=32, precision="float32")
@@ -23,18 +24,18 @@ SETTINGS = BaseTraining(epochs=3, batch_size=32, precision="float32")
 def test_a_killed_training_resumes_to_the_same_bits(tmp_path: Path) -> None:
     base = random_split(4, 16, "base")
     whole, resumed, path = student(), student(), tmp_path / "checkpoint.pt"
-    losses = train_base(whole, base.images, base.labels, SETTINGS, seed=1, device=CPU)
+    losses = train_base(whole, base.images, base.labels, SETTINGS, job=Job(seed=1))
     with pytest.raises(KeyboardInterrupt):
-        train_base(resumed, base.images, base.labels, SETTINGS, seed=1, device=CPU,
-                   checkpoint_path=path, progress=killed_in_third_epoch)  # fmt: skip
+        train_base(resumed, base.images, base.labels, SETTINGS, checkpoint_path=path,
+                   job=Job(seed=1, progress=killed_in_third_epoch))  # fmt: skip
     again = student()
-    assert losses == train_base(again, base.images, base.labels, SETTINGS, seed=1, device=CPU,
+    assert losses == train_base(again, base.images, base.labels, SETTINGS, job=Job(seed=1),
                                 checkpoint_path=path)  # fmt: skip
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
     assert losses[-1] < losses[0]
     other = student()
-    assert losses != train_base(other, base.images, base.labels, SETTINGS, seed=2, device=CPU)
+    assert losses != train_base(other, base.images, base.labels, SETTINGS, job=Job(seed=2))
 
 
 def test_a_damaged_checkpoint_is_reported_and_training_starts_anew(
@@ -42,16 +43,14 @@ def test_a_damaged_checkpoint_is_reported_and_training_starts_anew(
 ) -> None:
     base, path = random_split(4, 8, "base"), tmp_path / "checkpoint.pt"
     path.write_bytes(b"not a checkpoint")
-    losses = train_base(student(), base.images, base.labels, SETTINGS, seed=1, device=CPU,
+    losses = train_base(student(), base.images, base.labels, SETTINGS, job=Job(seed=1),
                         checkpoint_path=path)  # fmt: skip
     assert len(losses) == 3 and "damaged checkpoint" in caplog.text
 
 
 def test_images_must_be_bytes() -> None:
     with pytest.raises(ValueError, match="uint8"):
-        train_base(
-            student(), torch.rand(4, 3, 32, 32), torch.zeros(4), SETTINGS, seed=0, device=CPU
-        )
+        train_base(student(), torch.rand(4, 3, 32, 32), torch.zeros(4), SETTINGS, job=Job(seed=0))
 
 
 @pytest.mark.parametrize("size", [32, 84])
@@ -76,11 +75,9 @@ def test_image_sizes_of_one_model_are_two_students(tmp_path: Path, data: FewShot
         torch.manual_seed(0)
         made = timm_encoder("resnet10t", image_size=image_size)
         made.pretrained = True  # as loaded weights are: no training tells them apart
-        students = Students(
-            data=data, make=lambda made=made: made, base_training=SETTINGS,
-            cache=Cache(tmp_path), device=CPU, seed=0,
-        )  # fmt: skip
-        hashes.append(Preparation(students).base.hash)
+        encoder = BaseStudent(lambda made=made: made, SETTINGS)
+        work = Workspace(data=data, cache=Cache(tmp_path), job=Job())
+        hashes.append(encoder.encode(work).hash)
     assert len(set(hashes)) == 3
 
 
@@ -93,8 +90,8 @@ def test_full_width_is_the_literatures() -> None:
 
 def test_features_do_not_depend_on_their_batch() -> None:
     images, made = random_split(3, 5, "x").images, student()
-    together = extract(made, images, device=CPU, precision="float32")
-    alone = extract(made, images, device=CPU, precision="float32", batch_size=4)
+    together = extract(made, images, job=Job(), precision="float32")
+    alone = extract(made, images, job=Job(), precision="float32", batch_size=4)
     torch.testing.assert_close(together, alone)
     assert not made.training and together.shape == (15, 40)
 

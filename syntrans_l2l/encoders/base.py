@@ -1,0 +1,174 @@
+"""What turns images into features: one protocol for students, teachers and given features."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from syntrans_l2l.cache import Cache, digest, tensor_digest
+from syntrans_l2l.code import code_digest
+from syntrans_l2l.datasets.base import SPLITS, FewShotData
+from syntrans_l2l.networks.student import Student
+from syntrans_l2l.training.features import extract
+from syntrans_l2l.training.job import Job
+from syntrans_l2l.training.precision import Precision, resolve
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Workspace:
+    """Where encoders work.
+
+    Args:
+        data: images and class names.
+        cache: where finished stages lie.
+        job: seed, device, bars and processes.
+    """
+
+    data: FewShotData
+    cache: Cache
+    job: Job
+    _networks: dict[int, Student] = field(default_factory=dict, repr=False)
+
+    def network(self, encoder: "Encoder", make: Callable[[], Student]) -> Student:
+        """The network of an encoder, made when it is first asked for."""
+        if id(encoder) not in self._networks:
+            self._networks[id(encoder)] = make()
+        return self._networks[id(encoder)]
+
+    def computed_in(self, precision: Precision) -> dict[str, str]:
+        """What may change bits besides code and settings, for cache keys."""
+        job = self.job
+        several = f", {job.workers.count} workers" if job.workers.count > 1 else ""
+        dtype = resolve(precision, job.device)
+        return {"computed_in": f"{dtype} on {job.device.type}{several}"}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A frozen encoder's features of each split [n, D], the hash of its content, its name.
+
+    `recipe` says how it is made, whatever the data.
+    """
+
+    features: Mapping[str, Tensor]
+    hash: str
+    name: str
+    recipe: Mapping[str, object] = field(default_factory=dict)
+
+
+class Encoder(Protocol):
+    """Gives the features of a data set; several may stand in one table.
+
+    `name` is for people. `sees_teacher_images` says whether images went through a teacher, in
+    training or at test. `semantic_dim` is the width of the text space that the features lie
+    in; None where they lie in none.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sees_teacher_images(self) -> bool: ...
+
+    @property
+    def semantic_dim(self) -> int | None: ...
+
+    def check(self, size: int | None) -> None:
+        """Find what would fail later, before any long work.
+
+        Args:
+            size: pixels of a picture's side; None where the data set holds features.
+
+        Raises:
+            FileNotFoundError: weights are missing.
+            ValueError: pictures or settings do not fit.
+        """
+        ...
+
+    def network(self, work: Workspace) -> Student | None:
+        """The network in eval mode, trained first where it must be; None where there is none."""
+        ...
+
+    def encode(self, work: Workspace) -> Encoded:
+        """The features of every split, from the cache where they are."""
+        ...
+
+
+def require_images(name: str, size: int | None) -> int:
+    """The pictures' size; ValueError where the data set holds features only."""
+    if size is None:
+        raise ValueError(f"{name} needs images, and features have none: drop the row")
+    return size
+
+
+@torch.no_grad()
+def check_picture(student: Student, size: int) -> int:
+    """Give one picture of `size` pixels a side to the student, and return D.
+
+    Raises:
+        ValueError: the student fails on it; the message says what to set.
+    """
+    try:
+        features: Tensor = student.eval()(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{student.name} does not take pictures of {size} px: {student.advice} ({reason})"
+        ) from error
+    if features.ndim != 2 or 0 in features.shape:
+        raise ValueError(
+            f"{student.name} gives {list(features.shape)} for a picture of {size} px, and "
+            f"features must be [n, D]: {student.advice}"
+        )
+    return features.shape[1]
+
+
+def architecture(student: Student) -> dict[str, str]:
+    """What determines features besides weights: layers with their settings, and their code."""
+    return {"layers": repr(student), "code": code_digest(student)}
+
+
+def encode_with(
+    student: Student,
+    work: Workspace,
+    *,
+    name: str,
+    recipe: Mapping[str, object],
+    precision: Precision,
+) -> Encoded:
+    """The features of every split by a frozen student, each from the cache where it is.
+
+    Args:
+        student: in eval mode.
+        work: whose data are encoded.
+        name: for the records.
+        recipe: how the student is made, for the records.
+        precision: of the forward passes.
+    """
+    # the name too: with other pixels, the same weights give other features
+    weights = tensor_digest(student.state_dict())
+    student_hash = digest({"name": student.name, "weights": weights, **architecture(student)})
+    features = {}
+    for split in SPLITS:
+        key = {
+            "student": student_hash,
+            "data": work.data.fingerprint,
+            "split": split,
+            "code": code_digest(extract),
+            **work.computed_in(precision),
+        }
+
+        def make(split: str = split) -> dict[str, Tensor]:
+            extracted = extract(
+                student,
+                getattr(work.data, split).images,
+                job=work.job,
+                precision=precision,
+                stage=f"extracting {split} features",
+            )
+            return {"features": extracted}
+
+        features[split] = work.cache.get("features", key, make)["features"]
+    return Encoded(features, student_hash, name, recipe)

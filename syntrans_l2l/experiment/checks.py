@@ -1,0 +1,90 @@
+"""What an experiment finds out before any long work."""
+
+from collections.abc import Mapping, Sequence
+
+from syntrans_l2l.datasets.base import Benchmark, check_episode_size
+from syntrans_l2l.encoders.base import Encoder
+from syntrans_l2l.episodes.size import EpisodeSize
+from syntrans_l2l.experiment.row import Row
+from syntrans_l2l.methods.base import Method
+from syntrans_l2l.semantics.checks import check_classes
+from syntrans_l2l.semantics.text_encoder import TextEncoder
+
+DEFAULT_REFERENCE = "protonet_cosine"
+
+Counts = Mapping[str, dict[str, int]]  # images of each class, by split
+
+
+def check_names(
+    titles: Sequence[str], reference: str, comparisons: Sequence[tuple[str, str]]
+) -> None:
+    """Raise ValueError where rows share a name, or one is named that there is not."""
+    if len(set(titles)) != len(titles) or not titles:
+        raise ValueError(f"Experiment.methods must be distinct and not empty, got {titles}")
+    if reference not in titles and reference != DEFAULT_REFERENCE:
+        raise ValueError(f"Experiment.reference {reference!r} is no row; rows: {titles}")
+    unknown = {name for pair in comparisons for name in pair} - set(titles)
+    if unknown:
+        raise ValueError(
+            f"Experiment.comparisons names {sorted(unknown)}, which are no rows; rows: {titles}"
+        )
+
+
+def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[EpisodeSize]) -> None:
+    """Raise ValueError where a split that is used cannot fill episodes; the message names it.
+
+    Validation counts only where a method selects on it, and then it may have fewer classes than
+    ways. Base classes count where a method trains on them.
+    """
+    used = ["test"]
+    if any(method.selects for method in methods):
+        used.insert(0, "validation")
+    if counts["train"] and any(method.uses_base_classes for method in methods):
+        used.insert(0, "train")
+    for split in used:
+        for size in sizes:
+            ways = size.ways
+            if split == "validation":
+                ways = max(2, min(ways, len(counts[split])))
+            try:
+                check_episode_size(counts[split], ways=ways, shots=size.shots, queries=size.queries)
+            except ValueError as error:
+                raise ValueError(f"{split} classes: {error}") from None
+
+
+def check_row(
+    row: Row,
+    encoder: Encoder,
+    text_encoder: TextEncoder | None,
+    dataset: Benchmark,
+    counts: Counts,
+) -> None:
+    """Find what would fail later in a row.
+
+    Raises:
+        FileNotFoundError: an encoder's weights are missing.
+        ValueError: something that the row needs is missing or does not fit.
+    """
+    method = row.method
+    if dataset.size is None and not method.uses_student:
+        raise ValueError(f"{row.title} needs images, and features have none: drop the row")
+    if method.uses_student:
+        try:
+            encoder.check(dataset.size)
+        except ValueError as error:
+            raise ValueError(f"{row.title}: {error}") from error
+    if not counts["train"] and method.uses_base_classes:
+        raise ValueError(
+            f"{row.title} needs base classes, and {dataset.name} has none: add "
+            "classes whose split is train, or drop the row"
+        )
+    if method.uses_text:
+        if text_encoder is None:
+            raise ValueError(f"{row.title} uses text: bind Experiment.text_encoder")
+        width = check_classes(text_encoder, [name for split in counts.values() for name in split])
+        space = encoder.semantic_dim if method.uses_student else None
+        if None not in (width, space) and width != space:
+            raise ValueError(
+                f"{row.title}: the features of {encoder.name} have width {space}, the vectors of "
+                f"{text_encoder.source} {width}; encode the text with the teacher"
+            )

@@ -1,0 +1,128 @@
+"""What an experiment finds out before any work."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from syntrans_l2l import FeatureBenchmark, VectorFile
+from syntrans_l2l.cache import Cache
+from syntrans_l2l.episodes.size import EpisodeSize
+from syntrans_l2l.experiment.experiment import Experiment
+from syntrans_l2l.experiment.row import Row
+from syntrans_l2l.methods.protonet import ProtoNet
+from syntrans_l2l.methods.zero_shot import ZeroShot
+from syntrans_l2l.reporting.records import RecordStore
+
+
+def features(folder: Path, counts: tuple[int, int, int], images: int = 22) -> FeatureBenchmark:
+    """Random features of so many base, validation and novel classes."""
+    classes = sum(counts)
+    np.savez(
+        folder / "f.npz",
+        features=np.random.default_rng(0).normal(size=(classes * images, 8)),
+        labels=np.arange(classes).repeat(images),
+        class_names=[f"c{c}" for c in range(classes)],
+        split=["train"] * counts[0] + ["val"] * counts[1] + ["test"] * counts[2],
+    )
+    return FeatureBenchmark(folder / "f.npz")
+
+
+def experiment(dataset: FeatureBenchmark, **changes: Any) -> Experiment:
+    return Experiment(**{"dataset": dataset, "methods": [ProtoNet("cosine")], **changes})
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> FeatureBenchmark:
+    return features(tmp_path, (8, 6, 6))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        *(("shots", value) for value in (["5"], "5", [1.0], [], [0], [-1], [True], None, {1}, 0)),
+        *(("ways", value) for value in ("5", 0, 1, 2.0, None)),
+        *(("queries", value) for value in ("5", 0, -3)),
+        *(("episodes", value) for value in ("5", 0, 1)),
+        *(("validation_episodes", value) for value in ("5", 0, 1)),
+        ("seed", "a"), ("seed", 0.5), ("training_seed", "a"),
+        ("reference", "protonet_cosin"), ("comparisons", [("protonet_cosine", "other")]),
+    ],
+)  # fmt: skip
+def test_a_setting_that_cannot_work_is_refused_by_name(
+    dataset: FeatureBenchmark, setting: str, value: object
+) -> None:
+    with pytest.raises(ValueError, match=rf"^Experiment\.{setting} ") as caught:
+        experiment(dataset, **{setting: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_one_shot_may_be_a_number(dataset: FeatureBenchmark, tmp_path: Path) -> None:
+    one = experiment(dataset, shots=5)
+    assert one.shots == (5,) and one.sizes == [EpisodeSize(shots=5)]
+    one.check(tmp_path)
+
+
+def test_the_default_reference_needs_no_row(dataset: FeatureBenchmark, tmp_path: Path) -> None:
+    experiment(dataset, methods=[ProtoNet("euclidean")]).check(tmp_path)
+
+
+def test_many_ways_need_novel_classes_only(tmp_path: Path) -> None:
+    """Validation counts where a row selects on it, and then at the ways that there are."""
+    text = tmp_path / "v.npz"
+    dataset = features(tmp_path, (12, 3, 12))
+    np.savez(text, class_names=[f"c{c}" for c in range(27)], vectors=np.eye(27))
+    selecting = [ProtoNet("cosine"), ZeroShot(shared_space=False)]
+    for methods in ([ProtoNet("cosine")], selecting):
+        experiment(dataset, methods=methods, ways=12, text_encoder=VectorFile(text)).check(tmp_path)
+    with pytest.raises(ValueError, match=r"^test classes: 13 ways asked for, but .* only 12"):
+        experiment(dataset, ways=13).check(tmp_path)
+    dataset = features(tmp_path, (12, 1, 12))
+    experiment(dataset, ways=12).check(tmp_path)
+    with pytest.raises(ValueError, match=r"^validation classes: 2 ways .* only 1 classes"):
+        experiment(dataset, methods=selecting, text_encoder=VectorFile(text)).check(tmp_path)
+
+
+def test_the_record_says_at_how_many_ways_was_selected(tmp_path: Path) -> None:
+    dataset = features(tmp_path, (8, 3, 6))
+    np.savez(tmp_path / "v.npz", class_names=[f"c{c}" for c in range(17)], vectors=np.eye(17))
+    methods = [ProtoNet("cosine"), ZeroShot(shared_space=False)]
+    made = experiment(dataset, methods=methods, text_encoder=VectorFile(tmp_path / "v.npz"),
+                      shots=1, queries=2, episodes=5, validation_episodes=5)  # fmt: skip
+    selected = {
+        record.method: record.selected
+        for record in made.run(
+            root=tmp_path, cache=Cache(tmp_path / "cache"), store=RecordStore(tmp_path / "out"),
+            config="", versions={"code": "x"}, device=torch.device("cpu"))
+    }  # fmt: skip
+    assert "ways" not in selected["protonet_cosine"]
+    assert selected["zero_shot_ridge"]["ways"] == 3
+
+
+def test_rows_that_do_not_fit_are_named(dataset: FeatureBenchmark, tmp_path: Path) -> None:
+    text = tmp_path / "v.npz"
+    np.savez(text, class_names=["c0"], vectors=np.ones((1, 3)))
+    nearest: Any = ProtoNet("cosine")
+    rows: list[tuple[dict[str, Any], str]] = [
+        ({"methods": [ZeroShot()]}, "zero_shot uses text: bind Experiment.text_encoder"),
+        (
+            {"methods": [ZeroShot()], "text_encoder": VectorFile(text)},
+            "lacks vectors for 19 of 20 classes",
+        ),
+        (
+            {"methods": [Row(method=nearest, encoder="distilled", name="taught")]},
+            "taught: .* needs images, and features have none",
+        ),
+    ]
+    for changes, message in rows:
+        with pytest.raises(ValueError, match=message):
+            experiment(dataset, **changes).check(tmp_path)
+    with pytest.raises(ValueError, match=r"Row\.encoder must be one of .*got 'student'"):
+        Row(method=nearest, encoder="student")  # type: ignore[arg-type]
+
+
+def test_sizes_check_themselves() -> None:
+    with pytest.raises(ValueError, match=r"^ways must be a whole number of at least 2, got 1$"):
+        EpisodeSize(ways=1)
