@@ -1,6 +1,6 @@
 """Turn the records of any number of runs into tables, figures and a page.
 
-    python benchmarks/leaderboard.py results/ more/
+    syntrans leaderboard results/ more/
 
 prints the table and writes table.md, table.tex, table.csv, report.html and figures/ below --out;
 name formats to write these alone. Figures need the extra: pip install "syntrans-l2l[figures]".
@@ -8,12 +8,12 @@ The episode sheet reads images below $SYNTRANS_DATA (default ~/data).
 """
 
 import argparse
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from syntrans_l2l.cli.common import guarded, parser
 
 if TYPE_CHECKING:
     from syntrans_l2l.datasets.base import Split
@@ -27,53 +27,52 @@ FORMATS = ("markdown", "latex", "csv", "html", "figures")
 def main(argv: Sequence[str] | None = None) -> int:
     """Collect, compare, write; 0 when all went well, 2 after bad input."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    return guarded(lambda: _tabulate(arguments))
 
+
+def _tabulate(arguments: argparse.Namespace) -> int:
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.reporting.collection import boards, collect, newest
     from syntrans_l2l.reporting.comparisons import ablation, having
     from syntrans_l2l.reporting.published import quotes
     from syntrans_l2l.reporting.readme import RESULTS, refreshed
     from syntrans_l2l.reporting.records import read_accuracies
-    from syntrans_l2l.reporting.render import markdown, terminal
+    from syntrans_l2l.reporting.render import markdown
     from syntrans_l2l.reporting.tables import leaderboard
+    from syntrans_l2l.reporting.terminal import terminal
 
-    try:
-        found, problems = collect(arguments.folders)
-        for problem in problems:
-            print(f"warning: {problem}", file=sys.stderr)
-        if not found:
-            raise ValueError(f"no usable record in {', '.join(map(str, arguments.folders))}")
-        records, older = newest(found)
-        tables = [
-            (
+    found, problems = collect(arguments.folders)
+    for problem in problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    if not found:
+        raise ValueError(f"no usable record in {', '.join(map(str, arguments.folders))}")
+    records, older = newest(found)
+    tables = [
+        (
+            board,
+            leaderboard(
                 board,
-                leaderboard(
-                    board,
-                    read_accuracies,
-                    quotes=quotes(board, arguments.backbones),
-                    details=arguments.details,
-                ),
-            )
-            for board in boards(records)
-        ]
-        differences = [
-            ablation(board, row, read_accuracies)
-            for row in arguments.against
-            for board in having(row, [board for board, _ in tables])
-        ]
-        grids = [grid for _, grid in tables] + differences
-        if arguments.readme:
-            text = arguments.readme.read_text(encoding="utf-8")
-            arguments.readme.write_text(refreshed(text, RESULTS, markdown(grids)), encoding="utf-8")
-        formats = [name for name in FORMATS if getattr(arguments, name)]
-        if not formats and not arguments.readme:
-            formats = list(FORMATS)
-        if formats:
-            _write(arguments.out, formats, tables, differences)
-    except (OSError, ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+                read_accuracies,
+                quotes=quotes(board, arguments.backbones),
+                details=arguments.details,
+            ),
+        )
+        for board in boards(records)
+    ]
+    differences = [
+        ablation(board, row, read_accuracies)
+        for row in arguments.against
+        for board in having(row, [board for board, _ in tables])
+    ]
+    grids = [grid for _, grid in tables] + differences
+    if arguments.readme:
+        text = arguments.readme.read_text(encoding="utf-8")
+        arguments.readme.write_text(refreshed(text, RESULTS, markdown(grids)), encoding="utf-8")
+    formats = [name for name in FORMATS if getattr(arguments, name)]
+    if not formats and not arguments.readme:
+        formats = list(FORMATS)
+    if formats:
+        _write(arguments.out, formats, tables, differences)
     print(terminal(grids))
     if older:
         print(
@@ -121,12 +120,12 @@ def _test_split(record: "Record") -> "Split":
     """The images that a record's episodes are made of."""
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.datasets import benchmark
+    from syntrans_l2l.places import Places
 
-    root = Path(os.environ.get("SYNTRANS_DATA", "~/data")).expanduser()
-    cache = Path(os.environ.get("SYNTRANS_CACHE", root / "syntrans_cache")).expanduser()
-    data = benchmark(record.dataset).load(root, Cache(cache))
+    places = Places.of()
+    data = benchmark(record.dataset).load(places.root, Cache(places.cache))
     if data.fingerprint != record.data_fingerprint:
-        raise ValueError(f"the images below {root} are not those of the records")
+        raise ValueError(f"the images below {places.root} are not those of the records")
     return data.test
 
 
@@ -139,17 +138,15 @@ def _described(record: "Record") -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
+    made = parser("leaderboard", __doc__)
+    made.add_argument(
         "folders",
         nargs="+",
         type=Path,
         metavar="DIR",
         help="where to look for results.jsonl, at any depth",
     )
-    parser.add_argument(
+    made.add_argument(
         "--out",
         type=Path,
         default=Path("results/leaderboard"),
@@ -157,33 +154,29 @@ def _parser() -> argparse.ArgumentParser:
         help="where to write (default: results/leaderboard)",
     )
     for name in FORMATS:
-        parser.add_argument(f"--{name}", action="store_true", help=f"write {name}")
-    parser.add_argument(
+        made.add_argument(f"--{name}", action="store_true", help=f"write {name}")
+    made.add_argument(
         "--against",
         action="append",
         default=[],
         metavar="ROW",
         help="an ablation table: the paired difference of every row to this one; may be repeated",
     )
-    parser.add_argument(
+    made.add_argument(
         "--backbones",
         nargs="*",
         metavar="NAME",
         help='quote published rows on these alone, such as "ResNet-12"; none named, none quoted',
     )
-    parser.add_argument(
+    made.add_argument(
         "--details",
         action="store_true",
         help="also the recorded differences to the reference, and what validation selected",
     )
-    parser.add_argument(
+    made.add_argument(
         "--duplicates", action="store_true", help="list older records of the same rows"
     )
-    parser.add_argument(
+    made.add_argument(
         "--readme", type=Path, metavar="FILE", help="refresh the block of results in this file"
     )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return made

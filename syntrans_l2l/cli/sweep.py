@@ -1,17 +1,17 @@
 """Run data sets x seeds x shots x methods, on many workers, and print the table.
 
-    python benchmarks/sweep.py --gin gin/syntrans_cifarfs_cpu.gin gin/syntrans_cub.gin \\
+    syntrans sweep --gin syntrans_cifarfs_cpu.gin syntrans_cub.gin \\
         --seeds 0 1 2 --shots 1 5 --methods protonet_cosine syntrans --out results/sweep --workers 4
 
 A gin file stands for a data set; a cell is one of its methods at one seed and number of shots.
 One worker is this process; more are Ray's (the extra: pip install "syntrans-l2l[cluster]"). A
 worker that dies is replaced and its cell run again. Starting again re-uses every finished record;
-data and finished stages lie where benchmarks/run.py has them, and all workers share them.
+data and finished stages lie where `syntrans run` has them, and all workers share them. Several
+seeds end in one table of means and standard deviations.
 """
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+from syntrans_l2l.cli.common import add_device, add_set, device, guarded, parser
 
 RETRIES = 3  # of a cell whose worker died
 
@@ -39,50 +41,71 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where cells find data and stages and leave records, and the versions that these name."""
+    """Where cells find data and stages and leave records, the versions that these name,
+    and the device."""
 
     root: Path
     cache: Path
     out: Path
     versions: Mapping[str, str]
+    device: str | None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Check all, run all, report; 1 where cells failed, 2 after bad input."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    return guarded(lambda: _sweep(arguments))
 
+
+def _sweep(arguments: argparse.Namespace) -> int:
     # imported after the arguments are read: --help needs none of it
-    from leaderboard import main as leaderboard
-    from run import commit
-
+    from syntrans_l2l.cli.commit import commit
+    from syntrans_l2l.places import Places
     from syntrans_l2l.reporting.records import RecordStore
     from syntrans_l2l.reporting.versions import package_versions
 
-    root = Path(os.environ.get("SYNTRANS_DATA", "~/data")).expanduser().resolve()
-    cache = Path(os.environ.get("SYNTRANS_CACHE", root / "syntrans_cache")).expanduser().resolve()
-    out = arguments.out.resolve()
+    places, out = Places.of(), arguments.out.resolve()
     versions = {**package_versions(), "commit": commit()}
-    place = Place(root=root, cache=cache, out=out, versions=versions)
-    try:
-        if arguments.workers < 1:
-            raise ValueError("--workers must be at least 1")
-        cells = make_cells(arguments, root)
-        RecordStore(out)
-        one_by_one = arguments.workers == 1 and not arguments.address
-        ran = _here(cells, place) if one_by_one else _on_ray(cells, place, arguments)
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    place = Place(
+        root=places.root, cache=places.cache, out=out, versions=versions, device=arguments.device
+    )
+    one_by_one = arguments.workers == 1 and not arguments.address
+    if arguments.workers < 1:
+        raise ValueError("--workers must be at least 1")
+    if one_by_one:
+        device(arguments.device)
+    cells = make_cells(arguments, places.root)
+    RecordStore(out)
+    ran = _here(cells, place) if one_by_one else _on_ray(cells, place, arguments)
     failed = []
     for cell, problem in tqdm(ran, total=len(cells), desc="cells", unit="cell"):
         if problem:
             failed.append(f"failed: {cell}: {problem}")
             tqdm.write(failed[-1], file=sys.stderr)
     if len(failed) < len(cells):
-        leaderboard([str(out), "--markdown", "--out", str(out), "--backbones"])  # none quoted
+        _report(out)
     print(f"{len(cells) - len(failed)} of {len(cells)} cells done; records in {out}")
     return 1 if failed else 0
+
+
+def _report(out: Path) -> None:
+    """Print one table: over the seeds where there are several; table.md has each seed's too."""
+    from syntrans_l2l.reporting.collection import boards, collect, newest
+    from syntrans_l2l.reporting.records import read_accuracies
+    from syntrans_l2l.reporting.render import markdown
+    from syntrans_l2l.reporting.seeds import over_seeds
+    from syntrans_l2l.reporting.tables import leaderboard
+    from syntrans_l2l.reporting.terminal import terminal
+
+    found, problems = collect([out])
+    for problem in problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    made = boards(newest(found)[0])
+    each = [leaderboard(board, read_accuracies) for board in made]
+    spread = over_seeds(made)
+    (out / "table.md").write_text(markdown([*spread, *each]), encoding="utf-8")
+    print(f"{terminal(spread or each)}\n")
+    print(f"All columns: {out / 'table.md'}")
 
 
 def make_cells(arguments: argparse.Namespace, root: Path) -> list[Cell]:
@@ -92,6 +115,7 @@ def make_cells(arguments: argparse.Namespace, root: Path) -> list[Cell]:
         FileNotFoundError, ImportError, ValueError: what any of the experiments would fail of.
     """
     from syntrans_l2l.experiment.config import load_experiment
+    from syntrans_l2l.experiment.gin_files import configuration_file
 
     cells, names = [], set[str]()
     for gin in arguments.gin:
@@ -108,7 +132,7 @@ def make_cells(arguments: argparse.Namespace, root: Path) -> list[Cell]:
             kept = [title for title in titles if title in (arguments.methods or titles)]
             cells += [
                 Cell(
-                    gin=gin.resolve(),
+                    gin=configuration_file(gin).resolve(),
                     bindings=tuple(bindings),
                     seed=experiment.seed,
                     shots=shots,
@@ -127,8 +151,6 @@ def run_cell(cell: Cell, place: Place, progress: Any = None) -> str:
     # imported here, because a worker's process begins here
     from dataclasses import replace
 
-    import torch
-
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.experiment.config import load_experiment, operative_config
     from syntrans_l2l.progress import silent
@@ -145,7 +167,7 @@ def run_cell(cell: Cell, place: Place, progress: Any = None) -> str:
             store=RecordStore(place.out),
             config=operative_config(),
             versions=place.versions,
-            device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+            device=device(place.device),
             progress=progress or silent,
         ):
             pass
@@ -155,7 +177,7 @@ def run_cell(cell: Cell, place: Place, progress: Any = None) -> str:
 
 
 def _here(cells: Sequence[Cell], place: Place) -> Iterator[tuple[Cell, str]]:
-    from run import bar
+    from syntrans_l2l.cli.bars import bar
 
     for cell in cells:
         yield cell, run_cell(cell, place, bar)
@@ -206,42 +228,31 @@ def _collected(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
+    made = parser("sweep", __doc__)
+    made.add_argument(
         "--gin", type=Path, nargs="+", required=True, metavar="FILE", help="the experiments"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", metavar="S", help="(default: the file's)")
-    parser.add_argument("--shots", type=int, nargs="+", metavar="K", help="(default: the file's)")
-    parser.add_argument("--methods", nargs="+", metavar="ROW", help="(default: all rows)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="BINDING",
-        help="a further gin binding for all files; may be repeated",
-    )
-    parser.add_argument(
+    made.add_argument("--seeds", type=int, nargs="+", metavar="S", help="(default: the file's)")
+    made.add_argument("--shots", type=int, nargs="+", metavar="K", help="(default: the file's)")
+    made.add_argument("--methods", nargs="+", metavar="ROW", help="(default: all rows)")
+    add_set(made)
+    add_device(made)
+    made.add_argument(
         "--out",
         type=Path,
         default=Path("results/sweep"),
         metavar="DIR",
         help="folder for results.jsonl and table.md (default: results/sweep)",
     )
-    parser.add_argument(
+    made.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes (default: this one)"
     )
-    parser.add_argument(
+    made.add_argument(
         "--address",
         metavar="HOST:PORT",
         help='of a running Ray cluster ("auto": the one here), whose machines share all folders',
     )
-    parser.add_argument(
+    made.add_argument(
         "--gpus", type=float, default=0, metavar="G", help="of a GPU that a cell holds (default: 0)"
     )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return made

@@ -6,7 +6,6 @@ from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
-import gin
 from gin.config_parser import (
     BindingStatement,
     ConfigParser,
@@ -14,6 +13,8 @@ from gin.config_parser import (
     IncludeStatement,
     ParserDelegate,
 )
+
+import gin
 from syntrans_l2l.algorithms.fitting import SynTransSettings
 from syntrans_l2l.datasets.base import Benchmark
 from syntrans_l2l.datasets.cifar_fs import CifarFs
