@@ -263,7 +263,7 @@ def _named(text: str, name: str | None) -> StringIO:
     """A text that gin's errors call by the name of its file."""
     stream = StringIO(text)
     if name is not None:
-        stream.name = name  # type: ignore[attr-defined]
+        stream.name = name
     return stream
 
 

@@ -41,8 +41,8 @@ def _table(boards: Sequence[Board]) -> Grid:
         for column in columns:
             found = [line.cells[column].accuracy for line in lines if column in line.cells]
             row.append(_mean_and_spread(found))
-        fewest = min(sum(column in line.cells for line in lines) for column in columns)
-        rows.append([*row, str(fewest)])
+        counts = [sum(column in line.cells for line in lines) for column in columns]
+        rows.append([*row, str(min(filter(None, counts)))])
     record = boards[0].lines[0].first
     caption = (
         f"{', '.join(boards[0].datasets)}, {record.ways}-way, seeds "

@@ -17,6 +17,7 @@ from syntrans_l2l.reporting.grid import QUOTED, Cell, Estimate, Grid, one_line
 
 LEAST, MOST, PIPED = 80, 200, 120  # columns of a screen, and where there is none
 _GAP = 2  # between columns
+_FOLDED = 18  # columns of a long text, before numbers have to stand below
 _MARKS = {"": "", "best": "**", "second": "*"}
 _CODES = {
     "text": ("T", "text of the classes"),
@@ -67,7 +68,9 @@ def _screen(grid: Grid) -> _Screen:
     header, notes = list(grid.header), []
     marks = {cell.mark for row in grid.rows for cell in row if isinstance(cell, Estimate)}
     if marks - {""}:
-        notes.append("** best, * second, each with all that do not differ from it; ± 95% interval")
+        notes.append(
+            "** best, * second, each with all that do not differ from it; ± 95% confidence"
+        )
     places = {name: header.index(name) for name in _CODES if name in header}
     if len(places) == len(_CODES):
         kept = [place for place in range(1, len(header)) if _is_number(grid, place)]
@@ -78,14 +81,17 @@ def _screen(grid: Grid) -> _Screen:
             for section in grid.sections
         ]
         used = "".join(str(row[-1]) for section in sections for row in section)
-        notes += [f"{letter}: {meaning}" for letter, meaning in _CODES.values() if letter in used]
+        if meanings := [f"{a} {meaning}" for a, meaning in _CODES.values() if a in used]:
+            notes.append(f"{_USES}: {', '.join(meanings)}")
         header = [header[0], *(header[place] for place in kept), _USES]
         grid = Grid(grid.caption, header, sections)
     if references := dict.fromkeys(n[6:] for n in header if n.startswith("minus ")):
-        notes.append(f"difference: minus {' or '.join(references)}, paired where episodes are")
+        notes.append(
+            f"difference: minus {' or '.join(references)}, paired where the episodes are the same"
+        )
         header = ["difference" if name.startswith("minus ") else name for name in header]
     if any(QUOTED in str(row[0]) for row in grid.rows):
-        notes.append(f"{QUOTED}: quoted from its paper, on other episodes")
+        notes.append(f"{QUOTED} quoted from its paper, on other episodes")
     return _Screen(Grid(grid.caption, header, grid.sections), notes)
 
 
@@ -96,12 +102,14 @@ def _letters(row: Sequence[Cell], places: dict[str, int]) -> str:
 
 
 def _parts(screen: _Screen, width: int) -> list[_Screen]:
-    """The whole where it fits; else without spaces, else some columns of numbers at a time."""
+    """The whole where it fits, if need be without spaces; else some columns of numbers at a time."""
     grid = screen.grid
     tight = _Screen(grid, screen.notes, tight=True)
-    for whole in (screen, tight):
-        if _width(whole, range(len(grid.header))) <= width:
-            return [whole]
+    everything = range(len(grid.header))
+    if _width(screen, everything, longest=width) <= width:
+        return [screen]
+    if _width(tight, everything) <= width:
+        return [tight]
     numbers = [place for place in range(1, len(grid.header)) if _is_number(grid, place)]
     others = [place for place in range(len(grid.header)) if place not in numbers]
     groups: list[list[int]] = []
@@ -120,13 +128,13 @@ def _only(screen: _Screen, places: Sequence[int]) -> _Screen:
     return _Screen(Grid(grid.caption, header, sections), screen.notes, screen.tight)
 
 
-def _width(screen: _Screen, places: Sequence[int]) -> int:
-    """Columns of the screen that these columns of the grid need."""
+def _width(screen: _Screen, places: Sequence[int], longest: int = _FOLDED) -> int:
+    """Columns of the screen that these columns of the grid need, texts folded at `longest`."""
     grid = screen.grid
     return -_GAP + sum(
         _GAP + max(_number_width(screen, place), _header_width(grid, place))
         if _is_number(grid, place)
-        else _GAP + max(cell_len(text) for text in _texts(screen, place))
+        else _GAP + min(longest, max(cell_len(text) for text in _texts(screen, place)))
         for place in places
     )
 

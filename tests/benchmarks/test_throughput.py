@@ -122,7 +122,7 @@ def test_the_slope_of_linear_growth_is_one() -> None:
 
 def test_the_slopes_agree_with_the_committed_figures() -> None:
     result = json.loads((RECORD.parent / "growth.json").read_text())
-    text = (REPOSITORY / "benchmarks" / "README.md").read_text()
+    text = (REPOSITORY / "benchmarks" / "speed" / "README.md").read_text()
     assert refreshed(text, GROWTH, markdown([slopes(result)])) == text, (
         "run benchmarks/speed/growth.py"
     )
