@@ -102,7 +102,7 @@ def _letters(row: Sequence[Cell], places: dict[str, int]) -> str:
 
 
 def _parts(screen: _Screen, width: int) -> list[_Screen]:
-    """The whole where it fits, if need be without spaces; else some columns of numbers at a time."""
+    """The whole where it fits, without spaces if need be; else some numbers at a time."""
     grid = screen.grid
     tight = _Screen(grid, screen.notes, tight=True)
     everything = range(len(grid.header))

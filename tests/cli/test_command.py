@@ -21,7 +21,7 @@ OWN_MODULE = """
 from syntrans_l2l import ProtoNet
 
 class Mine(ProtoNet):
-    name = "mine"
+    pass
 """
 
 
@@ -81,7 +81,8 @@ def test_own_gin_file_and_own_module_outside_the_clone(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(OWN_MODULE)
     (tmp_path / "own.gin").write_text(
         "include 'syntrans_features.gin'\nimport mine\n"
-        "Experiment.methods = [@cosine/ProtoNet(), @mine.Mine()]\n"
+        "Experiment.methods = [@cosine/ProtoNet(), @own/Row()]\n"
+        "own/Row.method = @mine.Mine()\nown/Row.name = 'mine'\n"
     )
     features = features_file(tmp_path)
     bindings = [word for binding in (features, *TINY_FEATURES) for word in ("--set", binding)]
