@@ -137,7 +137,7 @@ def chromium(*arguments: str, profile: Path) -> subprocess.CompletedProcess[str]
     flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run "
     flags += "--disable-component-update --disable-sync --hide-scrollbars --virtual-time-budget=999"
     command = [CHROMIUM, *flags.split(), f"--user-data-dir={profile}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
