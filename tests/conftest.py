@@ -4,6 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+
+from syntrans_l2l.cli.threads import give_way
+
+give_way()  # before torch is imported, here and in the processes that tests start
+
 import torch
 from command_line import SMALL, run, vectors_file
 from common import SEMANTIC, SPLITS, VISUAL, MakeArchive, random_split, write_archive

@@ -1,9 +1,18 @@
 """The names that configuration files may use. The only file of the library that imports gin."""
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
+from types import ModuleType
+
+from gin.config_parser import (
+    BindingStatement,
+    ConfigParser,
+    ImportStatement,
+    IncludeStatement,
+    ParserDelegate,
+)
 
 import gin
 from syntrans_l2l.algorithms.settings import SynTransSettings
@@ -21,6 +30,13 @@ from syntrans_l2l.encoders.factories import cnn4, resnet12, timm_encoder
 from syntrans_l2l.encoders.published import learn2learn_resnet12
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.experiment.experiment import Experiment
+from syntrans_l2l.experiment.gin_files import (
+    configuration_file,
+    included_file,
+    module_beside,
+    own_names,
+    search_path,
+)
 from syntrans_l2l.experiment.mining import Mining
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.am3 import Am3
@@ -151,11 +167,20 @@ _registered_rows: set[str] = set()
 on_row(_register_row)
 
 
+# names that configuration files no longer know, and the new ones
+RENAMED = {
+    "BridgeTraining.naming": "BridgeTraining.both_ways",
+    "SynTrans": "SynTransRow",
+    "SynTransSettings.namings": "SynTransSettings.semantic_weights",
+}
+
+
 def load_experiment(file: Path, bindings: list[str]) -> Experiment:
     """The experiment that a gin file describes, with further bindings on top of it.
 
     Args:
-        file: its own folder and that folder's parents are searched for what it includes.
+        file: a path, or the short name of a shipped file. What it includes is looked for in its
+            folder, the folder above and the shipped ones; modules that it imports in its folder.
         bindings: for instance "Experiment.episodes = 600".
 
     Raises:
@@ -186,21 +211,85 @@ def load_mining(file: Path, bindings: list[str]) -> Mining:
 @contextmanager
 def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
     """Parse `file`, and turn what goes wrong within into one line that names it."""
-    if not file.is_file():
-        raise FileNotFoundError(f"no configuration file {file}")
+    file = configuration_file(file)
     gin.clear_config()
-    for folder in (file.resolve().parent, *file.resolve().parent.parents[:1]):
-        gin.add_config_file_search_path(str(folder))
-    logging.getLogger().addFilter(_not_gins_search)
     try:
-        gin.parse_config_files_and_bindings([str(file)], bindings)
+        parse_file(file, search_path(file))
+        _parse("\n".join(bindings), None, Path.cwd(), search_path(file))
+        gin.finalize()
         yield
+    except FileNotFoundError:
+        raise
+    except ImportError as error:
+        raise ImportError(f"{file}: {_one_line(error)}") from error
     except (SyntaxError, TypeError, ValueError, RuntimeError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         raise ValueError(f"{file}: {_one_line(error)}") from error
-    finally:
-        logging.getLogger().removeFilter(_not_gins_search)
+
+
+def parse_file(file: Path, folders: Sequence[Path]) -> None:
+    """Parse a file and what it includes; `folders` are searched after the file's own.
+
+    Raises:
+        FileNotFoundError: an included file is missing.
+        ImportError: a module cannot be imported.
+        ValueError: an old or unknown name, or a value that does not fit.
+    """
+    _parse(file.read_text(encoding="utf-8"), str(file), file.resolve().parent, folders)
+
+
+def _parse(text: str, name: str | None, folder: Path, folders: Sequence[Path]) -> None:
+    """Parse a text whose includes and modules are found by us.
+
+    gin's own reader would take the first folder of an included path for a Python package, and
+    fails where a folder of that name is on sys.path. So the text goes to gin in the pieces
+    between its includes, each at its own line numbers.
+    """
+    lines, done = text.splitlines(), 0
+    for statement in ConfigParser(_named(text, name), _Names()):
+        line = statement.location.line_num
+        if isinstance(statement, IncludeStatement):
+            gin.parse_config(_named("\n" * done + "\n".join(lines[done : line - 1]), name))
+            parse_file(included_file(statement.filename, [folder, *folders]), folders)
+            done = line
+        elif isinstance(statement, ImportStatement) and statement.module.split(".")[0] != "__gin__":
+            _register_own(module_beside(statement.module, folder))
+        elif isinstance(statement, BindingStatement):
+            _refuse_old(f"{statement.selector}.{statement.arg_name}", f" in line {line} of {name}")
+    gin.parse_config(_named("\n" * done + "\n".join(lines[done:]), name))
+
+
+class _Names(ParserDelegate):  # type: ignore[misc]  # gin is untyped
+    """Reads references without resolving them."""
+
+    def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> None:
+        _refuse_old(scoped_configurable_name.rpartition("/")[2])
+
+    def macro(self, macro_name: str) -> None: ...
+
+
+def _refuse_old(name: str, where: str = "") -> None:
+    """Raise ValueError where a name, NAME or NAME.ARGUMENT, was renamed."""
+    name = name.removeprefix("syntrans.")
+    for old in (name, name.partition(".")[0]):
+        if old in RENAMED:
+            raise ValueError(f"{old} is called {RENAMED[old]} now{where}")
+
+
+def _register_own(module: ModuleType) -> None:
+    """What a module of the file's author defines, as NAME or MODULE.NAME."""
+    for name, thing in own_names(module).items():
+        try:
+            gin.get_configurable(f"{module.__name__}.{name}")
+        except ValueError:  # not registered yet, by its own decorator or by an earlier file
+            gin.external_configurable(thing, name, module=module.__name__)
+
+
+def _named(text: str, name: str | None) -> StringIO:
+    """A text that gin's errors call by the name of its file."""
+    stream = StringIO(text)
+    if name is not None:
+        stream.name = name
+    return stream
 
 
 def load_workers(devices: int, nodes: int) -> FabricWorkers:
@@ -219,11 +308,6 @@ def load_workers(devices: int, nodes: int) -> FabricWorkers:
 def operative_config() -> str:
     """Every value that the experiment took, as gin text."""
     return str(gin.operative_config_str())
-
-
-def _not_gins_search(record: logging.LogRecord) -> bool:
-    """Drop what gin logs as an error for each place where an included file is not."""
-    return not str(record.msg).startswith("Path not found")
 
 
 def _one_line(error: Exception) -> str:

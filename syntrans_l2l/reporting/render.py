@@ -1,4 +1,4 @@
-"""Grids as text: terminal, Markdown, LaTeX and CSV."""
+"""Grids as text: Markdown, LaTeX and CSV."""
 
 import csv
 import io
@@ -9,18 +9,12 @@ from collections.abc import Sequence
 from syntrans_l2l.reporting.grid import Cell, Estimate, Grid, one_line
 
 _ABSENT = "–"
-_TERMINAL = {"": "", "best": " **", "second": " *"}
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "±": r"$\pm$", "–": "--", "†": r"$^\dagger$",
     "×": r"$\times$",
 }  # fmt: skip
-
-
-def terminal(grids: Sequence[Grid]) -> str:
-    """Aligned columns; the best of a column is marked with **, the second with *."""
-    return "\n\n".join(map(_aligned, grids))
 
 
 def markdown(grids: Sequence[Grid]) -> str:
@@ -57,26 +51,6 @@ def comma_separated(grid: Grid) -> str:
             ]
         )
     return out.getvalue()
-
-
-def _aligned(grid: Grid) -> str:
-
-    def text(cell: Cell) -> str:
-        return f"{cell}{_TERMINAL[cell.mark]}" if isinstance(cell, Estimate) else _plain(cell)
-
-    sections = [[[text(cell) for cell in row] for row in section] for section in grid.sections]
-    lines = [list(grid.header), *(row for section in sections for row in section)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = "  ".join("-" * width for width in widths)
-    blocks = [[list(grid.header)], *sections]
-    table = f"\n{rule}\n".join(
-        "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in block
-        )
-        for block in blocks
-    )
-    return f"{one_line(grid.caption)}\n\n{table}"
 
 
 def _piped(grid: Grid) -> str:

@@ -1,6 +1,7 @@
 """How fast a student trains, and what share of the device's arithmetic that is."""
 
 import logging
+import os
 import time
 from functools import lru_cache
 
@@ -12,6 +13,8 @@ from syntrans_l2l.networks.student import Student
 
 logger = logging.getLogger(__name__)
 
+_LITTLE = 0.1  # of the peak: less than a student of customary size reaches on an idle machine
+_BUSY = 1.5  # processes that want to run, for each processor
 _PASSES = 3  # forward, and two products of the same size backward
 
 
@@ -26,6 +29,7 @@ def log_speed(
 ) -> None:
     """Log "STAGE: 412 images/s, 31% of the measured matrix peak (0.15 TFLOP/s in bfloat16)".
 
+    Where that is little and other processes wait for the processors, a warning says so once.
     Nothing is measured where the logger does not listen to INFO.
 
     Args:
@@ -47,6 +51,22 @@ def log_speed(
         100 * used / peak,
         peak / 1e12,
         str(dtype).removeprefix("torch."),
+    )
+    if used / peak < _LITTLE and waiting() > _BUSY:
+        _say_busy()
+
+
+def waiting() -> float:
+    """Processes that wanted to run in the last minute, for each processor; 0 where none can say."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 0.0
+
+
+@lru_cache  # so that it is said once
+def _say_busy() -> None:
+    logger.warning(
+        "this machine is busy (%.1f processes for each processor): the times of this run are not "
+        "those of an idle one",
+        waiting(),
     )
 
 

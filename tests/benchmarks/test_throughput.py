@@ -86,7 +86,7 @@ def test_the_readme_agrees_with_the_committed_figures(tmp_path: Path) -> None:
     readme.write_text((REPOSITORY / "README.md").read_text())
     assert main(["--show", str(RECORD), "--readme", str(readme)]) == 0
     agrees = readme.read_text() == (REPOSITORY / "README.md").read_text()
-    assert agrees, "run benchmarks/throughput.py --show " + f"{RECORD} --readme README.md"
+    assert agrees, "run benchmarks/speed/throughput.py --show " + f"{RECORD} --readme README.md"
 
 
 def test_a_missing_file_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -122,5 +122,7 @@ def test_the_slope_of_linear_growth_is_one() -> None:
 
 def test_the_slopes_agree_with_the_committed_figures() -> None:
     result = json.loads((RECORD.parent / "growth.json").read_text())
-    text = (REPOSITORY / "benchmarks" / "README.md").read_text()
-    assert refreshed(text, GROWTH, markdown([slopes(result)])) == text, "run benchmarks/growth.py"
+    text = (REPOSITORY / "benchmarks" / "speed" / "README.md").read_text()
+    assert refreshed(text, GROWTH, markdown([slopes(result)])) == text, (
+        "run benchmarks/speed/growth.py"
+    )

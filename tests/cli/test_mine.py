@@ -2,7 +2,6 @@
 
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import torch
 from common import REPOSITORY, write_archive
 from PIL import Image
 
+from syntrans_l2l.cli.mine import main
 from syntrans_l2l.reporting.bank_page import page
 from syntrans_l2l.reporting.cards import card, summary
 from syntrans_l2l.semantics.bank_file import read_bank
@@ -122,9 +122,7 @@ def test_bad_input_is_one_line(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("SYNTRANS_DATA", str(root))
     arguments = [str(path) if argument == "BANK" else argument for argument in arguments]
-    monkeypatch.setattr(sys, "argv", ["mine.py", *arguments])
-    main = runpy.run_path(str(REPOSITORY / "benchmarks" / "mine.py"))["main"]
-    assert main() == 2
+    assert main(arguments) == 2
     error = capsys.readouterr().err
     assert message in error and len(error.strip().splitlines()) == 1, error
 
@@ -139,7 +137,7 @@ def chromium(*arguments: str, profile: Path) -> subprocess.CompletedProcess[str]
     flags = "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run "
     flags += "--disable-component-update --disable-sync --hide-scrollbars --virtual-time-budget=999"
     command = [CHROMIUM, *flags.split(), f"--user-data-dir={profile}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def test_from_true_file_formats_to_a_table(tmp_path: Path, name: str) -> None:
     assert result.returncode == 0, result.stderr
     written = records(tmp_path / "out")
     assert [record["method"] for record in written] == [
-        "protonet_cosine", "clip_zero_shot", "protonet_distilled", "syntrans_visual",
+        "protonet_cosine", "maml", "clip_zero_shot", "protonet_distilled", "syntrans_visual",
         "syntrans_shuffled", "syntrans_names", "syntrans"]  # fmt: skip
     datasets = {"mini": "mini_imagenet", "tiered": "tiered_imagenet", "cub": "cub"}
     assert {record["dataset"] for record in written} == {datasets[name]}

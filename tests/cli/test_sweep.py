@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sweep
 from common import REPOSITORY, SPLITS, write_archive
+
+from syntrans_l2l.cli import sweep
 
 FILE = REPOSITORY / "gin" / "protonet_cifarfs.gin"
 SMALL = (
@@ -51,7 +52,7 @@ def start(root: Path, *arguments: str, bindings: Sequence[str] = SMALL) -> subpr
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    printed, errors = process.communicate(timeout=90)
+    printed, errors = process.communicate()
     return process.returncode, printed, errors
 
 
@@ -65,9 +66,8 @@ def cells(root: Path) -> list[tuple[int, int, str]]:
 
 
 def wait_for(what: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
     while not what():
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.02)
 
 
@@ -81,7 +81,9 @@ def test_a_killed_sweep_goes_on_where_it_was(root: Path) -> None:
     code, printed, errors = finish(start(root))
     assert code == 0, errors
     assert records(root)[: len(before)] == before and cells(root) == CELLS
-    assert "8 of 8 cells done" in printed and "protonet_cosine" in printed
+    assert "8 of 8 cells done" in printed and printed.count("protonet_cosine") == 1
+    assert "seeds 0, 1: mean ± standard deviation over seeds" in printed
+    assert (root / "out" / "table.md").read_text().count("| protonet_cosine |") == 3
     assert all(
         r["delta_vs"] == "protonet_cosine" for r in records(root) if r["method"] == "protonet"
     )
@@ -155,13 +157,12 @@ def test_bad_input_is_one_line(
 def test_help_loads_nothing_heavy() -> None:
     script = (
         "import sys; sys.argv[1:] = ['--help']\n"
-        "import sweep\n"
+        "from syntrans_l2l.cli import sweep\n"
         "try: sweep.main()\n"
         "except SystemExit: pass\n"
         "assert not {'torch', 'ray', 'gin', 'numpy'} & set(sys.modules)"
     )
-    path = {**os.environ, "PYTHONPATH": str(REPOSITORY / "benchmarks")}
-    done = subprocess.run([sys.executable, "-c", script], env=path, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

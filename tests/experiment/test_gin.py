@@ -1,10 +1,22 @@
+"""Configuration files: the shipped ones, those of other people, and mistakes in them."""
+
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from common import REPOSITORY
 
-from syntrans_l2l.experiment.config import load_experiment, load_mining, operative_config
+from syntrans_l2l.experiment.config import (
+    RENAMED,
+    load_dataset,
+    load_experiment,
+    load_mining,
+    operative_config,
+    parse_file,
+)
+from syntrans_l2l.experiment.gin_files import search_path
 
 FILES = sorted((REPOSITORY / "gin").rglob("*.gin"))
 EXPERIMENTS = sorted((REPOSITORY / "gin").glob("*.gin"))
@@ -18,10 +30,7 @@ def test_all_files_are_found() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPOSITORY)))
 def test_every_file_parses(file: Path) -> None:
     """Building blocks by themselves describe no experiment, but every name in them is known."""
-    import gin
-
-    gin.add_config_file_search_path(str(REPOSITORY / "gin"))
-    gin.parse_config_files_and_bindings([str(file)], [])
+    parse_file(file, search_path(file))
 
 
 @pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.name)
@@ -32,6 +41,12 @@ def test_every_experiment_builds(file: Path) -> None:
     experiment = load_experiment(file, [])
     assert experiment.methods
     assert "Experiment.dataset" in operative_config()
+
+
+@pytest.mark.parametrize("name", ["cifarfs", "cifarfs_cpu", "fc100", "mini", "tiered", "cub"])
+def test_each_data_set_shows_syntrans_beside_protonet_and_maml(name: str) -> None:
+    experiment = load_experiment(Path(f"syntrans_{name}.gin"), [])
+    assert {"protonet_cosine", "maml", "syntrans"} <= {row.title for row in experiment.rows}
 
 
 MININGS = [file for file in FILES if "benchmarks/mine.py" in file.read_text()]
@@ -55,6 +70,9 @@ def test_mistakes_are_named_with_file_and_line(tmp_path: Path) -> None:
     file.write_text("Experimnt.seed = 1\n")
     with pytest.raises(ValueError, match=r"Experimnt.*mine\.gin.*line 1"):
         load_experiment(file, [])
+    file.write_text("\ninclude 'datasets/mini.gin'\n\nExperimnt.seed = 1\n")
+    with pytest.raises(ValueError, match=r"Experimnt.*mine\.gin.*line 4"):
+        load_experiment(file, [])
     file.write_text("Experiment.seed = 1\n")
     with pytest.raises(ValueError, match=r"mine\.gin.*dataset.*methods"):
         load_experiment(file, [])
@@ -65,3 +83,114 @@ def test_mistakes_are_named_with_file_and_line(tmp_path: Path) -> None:
         load_experiment(EXPERIMENTS[0], ["nothing.at_all = 1"])
     with pytest.raises(FileNotFoundError, match="no configuration file"):
         load_experiment(tmp_path / "none.gin", [])
+
+
+def test_files_of_other_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder `datasets` on sys.path once made gin take `datasets/` for a package."""
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "parts").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = tmp_path / "own.gin"
+    file.write_text(
+        "include 'datasets/features.gin'\ninclude 'parts/rows.gin'\nFEATURES = 'own.npz'\n"
+    )
+    (tmp_path / "parts" / "rows.gin").write_text(  # beside it, and a shipped one
+        "include 'more.gin'\ninclude 'methods/protonet.gin'\n"
+    )
+    (tmp_path / "parts" / "more.gin").write_text("Experiment.methods = [@cosine/ProtoNet()]\n")
+    experiment = load_experiment(file, ["Experiment.seed = 7"])
+    assert [row.title for row in experiment.rows] == ["protonet_cosine"]
+    assert experiment.seed == 7 and "own.npz" in operative_config()
+    over = load_experiment(file, ["include 'datasets/generated.gin'"])
+    assert over.dataset.name == "generated"
+
+
+def test_a_file_of_ones_own_goes_before_a_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "mini.gin").write_text("Experiment.dataset = @Generated()\n")
+    file = tmp_path / "own.gin"
+    file.write_text("include 'datasets/mini.gin'\n")
+    assert load_dataset(file, []).name == "generated"
+
+
+def test_what_cannot_be_included_or_imported(tmp_path: Path) -> None:
+    file = tmp_path / "own.gin"
+    file.write_text("include 'datasets/minni.gin'\n")
+    with pytest.raises(FileNotFoundError) as missing:
+        load_experiment(file, [])
+    for part in ("datasets/minni.gin", str(tmp_path), str(REPOSITORY / "gin")):
+        assert part in str(missing.value)
+    (tmp_path / "module_that_fails.py").write_text("1 / 0\n")
+    (tmp_path / "colorsys.py").write_text("")
+    import colorsys  # noqa: F401  # so that the standard one is there first
+
+    for name, reason in (
+        ("no_such_module", "No module named"),
+        ("module_that_fails", "ZeroDivisionError: division by zero"),
+        ("colorsys", "rename it"),
+    ):
+        file.write_text(f"import {name}\n")
+        with pytest.raises(ImportError, match=f"own.gin: .*{name}.*{reason}") as failed:
+            load_experiment(file, [])
+        assert "\n" not in str(failed.value)
+
+
+def test_the_names_of_an_imported_module_are_configurable(tmp_path: Path) -> None:
+    """Classes, functions and objects; names that the module imported itself are not its own."""
+    (tmp_path / "own_rows.py").write_text(
+        "import gin\n"
+        "from syntrans_l2l import ProtoNet\n"
+        "class Special(ProtoNet): ...\n"
+        "def made(): return ProtoNet('cosine')\n"
+        "ready = ProtoNet('euclidean')\n"
+        "_hidden = ProtoNet('euclidean')\n"
+        "@gin.configurable\n"
+        "def decorated(distance): return ProtoNet(distance)\n"
+    )
+    file = tmp_path / "own.gin"
+    text = (
+        "include 'datasets/features.gin'\nimport own_rows\nSpecial.distance = 'cosine'\n"
+        "decorated.distance = 'cosine'\n"
+        "Experiment.methods = [@own_rows.Special(), @made(), @ready(), @decorated(), @ProtoNet()]\n"
+        "ProtoNet.distance = 'euclidean'\n"
+    )
+    for _ in range(2):  # a second time in one process too
+        file.write_text(text)
+        experiment = load_experiment(file, [])
+        names = [row.method.name for row in experiment.rows]
+        cosine, euclidean = "protonet_cosine", "protonet"
+        assert names == [cosine, cosine, euclidean, cosine, euclidean]
+    file.write_text("import own_rows\nExperiment.methods = [@own_rows._hidden()]\n")
+    with pytest.raises(ValueError, match="_hidden"):
+        load_experiment(file, [])
+
+
+@pytest.mark.parametrize("old", sorted(RENAMED))
+def test_old_names_tell_the_new_one(old: str, tmp_path: Path) -> None:
+    new, (name, _, argument) = RENAMED[old], old.partition(".")
+    file = tmp_path / "own.gin"
+    texts = [f"\nscope/{name}.{argument or 'parts'} = 1\n"]
+    texts += [] if argument else [f"\nExperiment.methods = [@{old}(), @one/{old}()]\n"]
+    for text in texts:
+        file.write_text(text)
+        with pytest.raises(ValueError, match=rf"{old} is called {new} now.*line 2"):
+            load_experiment(file, [])
+        with pytest.raises(ValueError, match=rf"{old} is called {new} now"):
+            load_experiment(EXPERIMENTS[0], [text])
+    file.write_text(f"{new} = 1\n" if argument else f"{new}.parts = 1\n")
+    parse_file(file, [])  # the new one is known
+
+
+def test_reading_leaves_the_working_directory_alone(tmp_path: Path) -> None:
+    """No file is taken from where the command happens to run."""
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "mini.gin").write_text("this is no gin\n")
+    script = (
+        "from pathlib import Path\nfrom syntrans_l2l.experiment.config import load_dataset\n"
+        f"print(load_dataset(Path({str(REPOSITORY / 'gin' / 'syntrans_mini.gin')!r}), []).name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "mini_imagenet", done.stderr

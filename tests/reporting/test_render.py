@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from syntrans_l2l.reporting.grid import Estimate, Grid
-from syntrans_l2l.reporting.render import comma_separated, latex, markdown, terminal
+from syntrans_l2l.reporting.render import comma_separated, latex, markdown
 
 NASTY = "a_b & 50% of $x$ #1 {y} ~^\\ <script>alert(1)</script> | *z* `q`\nÄ 学"
 GRID = Grid(
@@ -22,16 +22,6 @@ GRID = Grid(
         [["quoted †", Estimate(55.5, 0.7, digits=1), None]],
     ],
 )
-
-
-def test_terminal_columns_are_aligned() -> None:
-    lines = terminal([GRID]).splitlines()
-    assert lines[0] == GRID.caption
-    starts = {line.index(text) for line, text in zip(
-        [lines[2], lines[4], lines[5], lines[7]], ["1-shot", "70.00 ± 0.50 **", "-1.23 *", "55.5"],
-        strict=True)}  # fmt: skip
-    assert len(starts) == 1
-    assert set(lines[3]) == set(lines[6]) == {"-", " "}
 
 
 def test_markdown_has_the_same_cells_in_every_line() -> None:

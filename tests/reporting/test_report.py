@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from leaderboard import main
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 from synthetic import add, small_run
+
+from syntrans_l2l.cli.leaderboard import main
 
 DRIVER = shutil.which("chromedriver")
 NASTY = "</script><b>bold</b>"

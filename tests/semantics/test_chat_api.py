@@ -167,7 +167,7 @@ def test_lasting_trouble_with_one_class_loses_no_other(
     stub: Stub, tmp_path: Path, fault: object, message: str
 ) -> None:
     stub.misbehave = lambda name, attempt: fault if name == "thing_2" else None
-    mine = describer(stub, tmp_path, retries=1, timeout=0.4)
+    mine = describer(stub, tmp_path, retries=1, timeout=3 if fault == "stall" else 60)
     with pytest.raises(ConnectionError, match=message) as caught:
         mine.describe(NAMES[:6])
     assert "\n" not in str(caught.value) and "a thing 2" in str(caught.value)
@@ -238,8 +238,8 @@ def test_killed_half_way_and_started_again(stub: Stub, tmp_path: Path) -> None:
         command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     answers = tmp_path / "killed" / "answers"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and len(list(answers.glob("*.json"))) < 50:
+    while len(list(answers.glob("*.json"))) < 50:
+        assert process.poll() is None
         time.sleep(0.02)
     process.kill()
     process.wait()

@@ -55,6 +55,28 @@ def run(
     return subprocess.run(arguments, env=environment, capture_output=True, text=True)
 
 
+TINY_FEATURES = (
+    "Experiment.shots = [1]",
+    "Experiment.queries = 2",
+    "Experiment.episodes = 20",
+    "Experiment.validation_episodes = 20",
+)
+
+
+def features_file(folder: Path) -> str:
+    """Drawn features of 18 classes, and the binding that names their file."""
+    chance = np.random.default_rng(0)
+    names = np.array([f"class_{letter}" for letter in "abcdefghijklmnopqr"])
+    np.savez(
+        folder / "features.npz",
+        features=chance.normal(size=(len(names) * 20, 16)),
+        labels=np.repeat(np.arange(len(names)), 20),
+        class_names=names,
+        split=["train"] * 6 + ["val"] * 6 + ["test"] * 6,
+    )
+    return f"FEATURES = {str(folder / 'features.npz')!r}"
+
+
 def vectors_file(folder: Path) -> str:
     names = [name for part in SPLITS.values() for name in part]
     vectors = np.random.default_rng(0).normal(size=(len(names), 16))

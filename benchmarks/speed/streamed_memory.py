@@ -1,6 +1,6 @@
 """Measure the memory that streaming so many episodes of cosine ProtoNet needs.
 
-    python benchmarks/streamed_memory.py 1000000
+    python benchmarks/speed/streamed_memory.py 1000000
 
 prints JSON; a process of its own, so that nothing else counts.
 """

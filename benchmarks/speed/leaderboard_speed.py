@@ -1,6 +1,6 @@
 """Measure the leaderboard on 10,000 records: 1,000 runs of 5 methods at 2 shots, 10,000 episodes.
 
-    python benchmarks/leaderboard_speed.py
+    python benchmarks/speed/leaderboard_speed.py
 
 The accuracies are drawn, not measured: 250 encoders on each of four data sets, every method on
 the same episodes, so that neighbours in rank are told apart by paired differences.
@@ -33,7 +33,7 @@ def main() -> None:
             difficulty = torch.randn(EPISODES, generator=torch.Generator().manual_seed(number))
             for encoder in tqdm(range(ENCODERS), desc=dataset):
                 run(Path(folder) / f"{dataset}_{encoder}", dataset, encoder, difficulty)
-        script = Path(__file__).parent / "leaderboard.py"
+        script = Path(__file__).parent.parent / "leaderboard.py"
         start = time.perf_counter()
         subprocess.run(
             [sys.executable, script, folder, "--out", f"{folder}/out", *FORMATS],
@@ -82,7 +82,7 @@ def run(out: Path, dataset: str, encoder: int, difficulty: torch.Tensor) -> None
                     is_transductive=method == "maml",
                     selected={},
                     budget="none",
-                    config=f"# run {encoder}\n" + "SynTrans.parts = @SynTransSettings()\n" * 150,
+                    config=f"# run {encoder}\n" + "SynTransRow.parts = @SynTransSettings()\n" * 150,
                     versions={"torch": torch.__version__},
                     seconds=1.0,
                     descriptor_hash=None,

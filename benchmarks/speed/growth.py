@@ -1,7 +1,7 @@
 """Measure how the cost of an episode grows, and draw it.
 
-    python benchmarks/growth.py --json benchmarks/records/growth.json --png benchmarks/growth.png \
-        --readme benchmarks/README.md
+    python benchmarks/speed/growth.py --json benchmarks/records/growth.json \
+        --png benchmarks/speed/growth.png --readme benchmarks/speed/README.md
 
 Seconds for drawing and evaluating episodes with cosine ProtoNet and SynTrans, one size changed at a
 time from 5-way 1-shot, 15 queries, 20 classes of 600 images, D = 640. What SynTrans computes once
@@ -26,7 +26,8 @@ from syntrans_l2l.episodes.sampler import stream_episodes
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
 from syntrans_l2l.reporting.grid import Grid
 from syntrans_l2l.reporting.readme import GROWTH, refreshed
-from syntrans_l2l.reporting.render import markdown, terminal
+from syntrans_l2l.reporting.render import markdown
+from syntrans_l2l.reporting.terminal import terminal
 
 BASE = {"classes": 20, "images": 600, "episodes": 1000, "ways": 5, "width": 640}
 GRID = {

@@ -1,4 +1,4 @@
-"""The README's table of what benchmarks/throughput.py measured."""
+"""The README's table of what benchmarks/speed/throughput.py measured."""
 
 from typing import Any
 

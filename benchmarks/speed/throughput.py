@@ -1,6 +1,7 @@
 """Measure our evaluator against learn2learn's, easyfsl's and the machine's memory.
 
-    python benchmarks/throughput.py --json benchmarks/records/throughput.json --readme README.md
+    python benchmarks/speed/throughput.py --json benchmarks/records/throughput.json \
+        --readme README.md
 
 One process, the same cached features, 5-way 1-shot with 15 queries. All take turns in every
 round; a ratio is the median over the rounds of what the same round gave both sides. Features are
@@ -34,7 +35,8 @@ from syntrans_l2l.episodes.sampler import stream_episodes
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
 from syntrans_l2l.evaluation.statistics import mean_ci95
 from syntrans_l2l.reporting.readme import PERFORMANCE, refreshed
-from syntrans_l2l.reporting.render import markdown, terminal
+from syntrans_l2l.reporting.render import markdown
+from syntrans_l2l.reporting.terminal import terminal
 from syntrans_l2l.training.meta import MetaTraining
 
 WAYS, SHOTS, QUERIES = 5, 1, 15
