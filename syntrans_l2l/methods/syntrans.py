@@ -47,7 +47,7 @@ class SynTransRow:
     uses_student = True
     selects = True
     uses_base_classes = True
-    episodes = None
+    episodes: int | None = None
 
     def __init__(self, variant: Variant = "full", parts: SynTransSettings | None = None) -> None:
         if variant not in _NAMES:
