@@ -1,6 +1,6 @@
 """Picking alpha, the semantic weight and other settings on validation episodes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -78,7 +78,7 @@ def select(
 
 
 def selected(
-    values: dict[str, object], grid: dict[str, object], episodes: Episodes
+    values: Mapping[str, object], grid: Mapping[str, object], episodes: Episodes
 ) -> dict[str, object]:
     """What the record says of a choice."""
     return {"values": values, "split": "validation", "episodes": len(episodes), "grid": grid}

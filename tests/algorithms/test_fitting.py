@@ -27,7 +27,7 @@ SETTINGS = SynTransSettings(
     bridge=BridgeTraining(hidden=16, epochs=3),
     meta=MetaTraining(iterations=3, batch_size=2, queries=3),
 )
-SMALL = {"ways": 3, "queries": 4, "episodes": 30}
+SMALL: dict[str, Any] = {"ways": 3, "queries": 4, "episodes": 30}
 D, M, IMAGES = 8, 5, 12
 
 
@@ -221,9 +221,9 @@ def test_what_does_not_fit_is_told_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(stages, "fit_bridges")
-    parts = (LabelledFeatures(**(each or features())) for each in (base, validation))
+    one, other = (LabelledFeatures(**(each or features())) for each in (base, validation))
     with pytest.raises(ValueError, match=message) as caught:
-        fit_syntrans(*parts, **{"settings": SETTINGS, **SMALL, **changes})
+        fit_syntrans(one, other, **{"settings": SETTINGS, **SMALL, **changes})
     assert "\n" not in str(caught.value)
 
 

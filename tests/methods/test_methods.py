@@ -1,5 +1,7 @@
 """SynTrans from data to predictor, on random images."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from common import SEMANTIC as M
@@ -8,7 +10,6 @@ from common import accuracies_of, episodes_of
 from torch import Tensor
 from torch.nn import functional as F
 
-from syntrans_l2l.algorithms import fitting, stages
 from syntrans_l2l.algorithms.selection import Choice, class_accuracies, select
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.cache import tensor_digest
@@ -16,7 +17,7 @@ from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.protonet import ProtoNet
-from syntrans_l2l.methods.syntrans import SynTransRow
+from syntrans_l2l.methods.syntrans import SynTransRow, Variant
 from syntrans_l2l.networks.fusion import Scores
 from syntrans_l2l.training.bridge import (
     BridgeTraining,
@@ -62,16 +63,15 @@ def test_the_control_and_the_row_share_the_fit_with_the_true_text(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever comes first: bridges of true and of shuffled text are fitted once each."""
-    fitted, selections = [], []
-    fit, choose = stages.fit_bridges, fitting.select
-    monkeypatch.setattr(
-        stages, "fit_bridges", lambda *given, **more: fitted.append(1) or fit(*given, **more)
-    )
-    monkeypatch.setattr(fitting, "select", lambda *given: selections.append(1) or choose(*given))
+    fitted, chosen = Mock(wraps=fit_bridges), Mock(wraps=select)
+    monkeypatch.setattr("syntrans_l2l.algorithms.stages.fit_bridges", fitted)
+    monkeypatch.setattr("syntrans_l2l.algorithms.fitting.select", chosen)
     validation = episodes_of(arena.data, "validation", 50)
-    for variant in ("shuffled", "full", "shuffled", "reselected"):
-        SynTransRow(variant, PARTS).prepare(arena, validation)  # type: ignore[arg-type]
-    assert len(fitted) == 2 and len(selections) == 2  # the reselected row selects for itself
+    variants: tuple[Variant, ...] = ("shuffled", "full", "shuffled", "reselected")
+    for variant in variants:
+        SynTransRow(variant, PARTS).prepare(arena, validation)
+    assert fitted.call_count == 2
+    assert chosen.call_count == 2  # with the true text, and the reselected row for itself
 
 
 def test_predictions_do_not_see_the_other_queries(arena: Arena) -> None:
