@@ -1,3 +1,6 @@
+import weakref
+from collections.abc import Iterator
+
 import pytest
 import torch
 from common import episodes_of
@@ -25,16 +28,30 @@ def test_a_stream_gives_each_method_the_same_episodes(arena: Arena) -> None:
 
 
 def test_a_stream_is_read_once_and_not_kept(data: FewShotData) -> None:
-    size = {"ways": 2, "shots": 1, "queries": 1, "count": 2500, "seed": 0}
+    """When a block is asked for, no block but the last is still in memory."""
+    blocks: list[weakref.ref[Episodes]] = []
     alive: list[int] = []
+    asked: list[int] = []
+
+    def stream() -> Iterator[Episodes]:
+        drawn = stream_episodes(data.test, ways=2, shots=1, queries=1, count=4500, seed=0)
+        while True:
+            alive.append(sum(block() is not None for block in blocks))
+            block = next(drawn, None)
+            if block is None:
+                return
+            blocks.append(weakref.ref(block))
+            yield block
+            del block
 
     def first_way(episodes: Episodes) -> Tensor:
-        alive.append(len(episodes))
+        asked.append(len(episodes))
         return torch.tensor([1.0, 0.0]).expand(len(episodes), 2, 2)
 
-    found = stream_accuracies({"first": first_way}, stream_episodes(data.test, **size))
-    assert found["first"].tolist() == [50.0] * 2500
-    assert max(alive) <= 1000 and sum(alive) == 2500
+    found = stream_accuracies({"first": first_way, "again": first_way}, stream())
+    assert found["first"].tolist() == found["again"].tolist() == [50.0] * 4500
+    assert sum(asked) == 2 * 4500 and len(blocks) == 5
+    assert alive == [0, 1, 1, 1, 1, 1]
 
 
 def test_logits_that_are_not_finite_are_refused(data: FewShotData) -> None:

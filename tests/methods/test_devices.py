@@ -31,7 +31,8 @@ class Nearest:
         self.means = support.unflatten(0, (5, -1)).mean(1)
 
     def __call__(self, query: Tensor) -> Tensor:
-        return query @ self.means.T
+        logits: Tensor = query @ self.means.T
+        return logits
 
 
 ROWS: list[Any] = [
