@@ -29,7 +29,7 @@ def as_labels(values: object, name: str = "labels") -> Tensor:
         ValueError: not one list of whole numbers; the message says what it is instead.
     """
     try:
-        given = torch.as_tensor(_native(values) if isinstance(values, np.ndarray) else values)
+        given = values if isinstance(values, Tensor) else torch.from_numpy(_native(values))
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(f"{name} are no numbers ({_one_line(error)}); give integers") from error
     if given.ndim != 1 or given.dtype == torch.bool or given.is_complex():
@@ -131,9 +131,10 @@ def _text(value: object) -> str:
     return str(value).encode().decode()
 
 
-def _native(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Numbers in the machine's own order of bytes, which is the only one torch reads."""
-    return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+def _native(values: object) -> NDArray[np.generic]:
+    """An array in the machine's own order of bytes, which is the only one torch reads."""
+    array = np.asarray(values)
+    return np.require(array, array.dtype.newbyteorder("="), "CW")
 
 
 def _one_line(error: Exception) -> str:

@@ -45,7 +45,7 @@ def _folders(root: Path) -> dict[str, dict[str, Path]]:
     if archive is None:
         raise FileNotFoundError(f"no CUB at {places[0]} or {places[1]}; {how_to_get(Cub.name)}")
     images = archive / "images"
-    by_number = {name[:3]: images / name for name in class_folders(images)}
+    by_number = {folder.name[:3]: folder for folder in class_folders(images)}
     listing = archive / "images.txt"
     lines = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else []
     listed = [line.split()[1] for line in lines if line.strip()]  # "1 001.SPECIES/PICTURE.jpg"

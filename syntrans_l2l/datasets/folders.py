@@ -35,10 +35,10 @@ def image_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def class_folders(folder: Path) -> list[str]:
-    """The names of the folders in a folder, sorted; not those that systems leave there."""
+def class_folders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted; not those that systems leave there."""
     return sorted(
-        path.name for path in folder.iterdir() if path.is_dir() and not _is_left_behind(path.name)
+        path for path in folder.iterdir() if path.is_dir() and not _is_left_behind(path.name)
     )
 
 
@@ -48,10 +48,15 @@ def find(root: Path, name: str) -> Path:
     for part in Path(name).parts:
         wanted = path / part
         if not wanted.exists() and path.is_dir() and not part.isascii():
-            names = {normal_name(each.name): each for each in path.iterdir()}
+            names = {name_on_disk(each): each for each in path.iterdir()}
             wanted = names.get(normal_name(part), wanted)
         path = wanted
     return path
+
+
+def name_on_disk(path: Path) -> str:
+    """The last part of a path as text in its normal form, in any locale."""
+    return normal_name(os.fsencode(path.name).decode("utf-8", "surrogateescape"))
 
 
 def unique_names(names: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

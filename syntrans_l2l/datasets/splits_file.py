@@ -12,7 +12,13 @@ from pathlib import Path
 from syntrans_l2l.array_file import normal_name
 from syntrans_l2l.datasets.base import ALIASES, SPLITS
 from syntrans_l2l.datasets.contents import some_of
-from syntrans_l2l.datasets.folders import class_folders, find, image_files, unique_names
+from syntrans_l2l.datasets.folders import (
+    class_folders,
+    find,
+    image_files,
+    name_on_disk,
+    unique_names,
+)
 
 NAMES = "class_names.json"
 FORM = '{"train": ["CLASS", ...], "val": [...], "test": [...]}'
@@ -134,18 +140,23 @@ def from_tables(root: Path, tables: Mapping[str, Path]) -> Pictures:
 
 
 def _rows(table: Path) -> list[tuple[str, str]]:
+    """The filename and label of every row; raises ValueError as `from_tables` does."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
+            read = csv.DictReader(file)
+            if lacking := {"filename", "label"} - set(read.fieldnames or ()):
+                raise ValueError(f"it lacks the column {' and '.join(sorted(lacking))}")
             rows = [
-                (str(row["filename"]).strip(), normal_name(str(row["label"]).strip()))
-                for row in csv.DictReader(file)
+                ((row["filename"] or "").strip(), normal_name((row["label"] or "").strip()))
+                for row in read
             ]
-    except KeyError as error:
-        raise ValueError(f"{table} lacks the column {error}; it needs filename,label") from error
     except (OSError, ValueError, csv.Error) as error:
-        raise ValueError(f"{table} is no CSV of text in UTF-8: {error}") from error
-    if not rows or not all(filename and label for filename, label in rows):
-        raise ValueError(f"{table} must give a filename and a label in every row, and has some not")
+        raise ValueError(f"{table} is no CSV of filename,label in UTF-8: {error}") from error
+    if not rows:
+        raise ValueError(f"{table} lists no picture")
+    for number, row in enumerate(rows, 2):
+        if not all(row):
+            raise ValueError(f"{table}: row {number} lacks a filename or a label")
     return rows
 
 
@@ -155,17 +166,21 @@ def from_split_folders(folders: Mapping[str, Path]) -> Pictures:
     Raises:
         ValueError: a split has no class folder.
     """
-    named = {
-        split: {f"{folder.name}/{name}": normal_name(name) for name in class_folders(folder)}
+    classes = {
+        split: {f"{folder.name}/{name_on_disk(each)}": each for each in class_folders(folder)}
         for split, folder in folders.items()
     }
-    if empty := [str(folders[split]) for split, classes in named.items() if not classes]:
+    if empty := [str(folders[split]) for split, paths in classes.items() if not paths]:
         raise ValueError(f"no class folder in {', '.join(empty)}")
-    return {
-        split: {
-            key: image_files(folders[split] / path.partition("/")[2]) for path, key in keys.items()
+    names = unique_names(
+        {
+            split: {path: path.partition("/")[2] for path in paths}
+            for split, paths in classes.items()
         }
-        for split, keys in unique_names(named).items()
+    )
+    return {
+        split: {key: image_files(classes[split][path]) for path, key in keys.items()}
+        for split, keys in names.items()
     }
 
 

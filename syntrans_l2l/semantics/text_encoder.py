@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from syntrans_l2l.array_file import read_arrays
+from syntrans_l2l.array_file import as_vectors, read_arrays
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.names import readable
@@ -120,4 +120,5 @@ class VectorFile:
             form="save it with numpy.savez(file, class_names=..., vectors=...)",
         )
         names = tuple(lists["class_names"])
-        return SemanticBank(names, tensors["vectors"].float(), self.source)
+        vectors = as_vectors(tensors["vectors"], f"{self.path}: vectors")
+        return SemanticBank(names, vectors, self.source)

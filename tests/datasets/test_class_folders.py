@@ -45,7 +45,7 @@ def test_what_systems_leave_behind_is_no_picture(tmp_path: Path) -> None:
     assert [path.name for path in image_files(folder)] == ["1.JPG", "2.Png", "3.jpeg", "4.TIF"]
     for name in ("$RECYCLE.BIN", "System Volume Information", "lost+found", ".git", "@eaDir"):
         (tmp_path / name).mkdir()
-    assert class_folders(tmp_path) == ["heron"]
+    assert class_folders(tmp_path) == [folder]
 
 
 def test_all_broken_pictures_are_named_at_once(tmp_path: Path) -> None:
@@ -86,12 +86,12 @@ def test_broken_pictures_in_other_files_are_named_by_number(
 ) -> None:
     order = {split: range(len(each)) for split, each in classes("mini_imagenet").items()}
     write_parquet(tmp_path, 1, (84, 84), order)
-    rows = iter(range(100))
-    decode = images.decode
-    monkeypatch.setattr(
-        images, "decode",
-        lambda picture, size, where: decode(b"" if next(rows) == 70 else picture, size, where=where),
-    )  # fmt: skip
+    rows, decode = iter(range(100)), images.decode
+
+    def decode_all_but_one(picture: bytes, size: int, *, where: str) -> torch.Tensor:
+        return decode(b"" if next(rows) == 70 else picture, size, where=where)
+
+    monkeypatch.setattr(images, "decode", decode_all_but_one)
     with pytest.raises(ValueError, match="broken pictures: mini_imagenet, validation image 6: not"):
         MiniImagenet().check_images(tmp_path)
 

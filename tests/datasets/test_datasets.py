@@ -10,6 +10,7 @@ from common import SPLITS, MakeArchive
 from PIL import Image
 from torchvision.transforms.functional import pil_to_tensor
 
+from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import benchmark
 from syntrans_l2l.datasets.base import Split
@@ -32,6 +33,21 @@ def test_images_and_names_are_those_of_the_archive(
     assert torch.equal(data.test.images[row], pil_to_tensor(Image.open(path)))
 
 
+def test_images_labels_and_names_are_those_of_learn2learns_reader(
+    make_archive: MakeArchive, tmp_path: Path
+) -> None:
+    """In its order; learn2learn copies the archive first, and we do not."""
+    root = make_archive(images=3)
+    data = CifarFs().load(root, Cache(tmp_path / "cache"))
+    assert not (root / "cifarfs" / "processed").exists()
+    for split in ("train", "validation", "test"):
+        theirs = learn2learn().vision.datasets.CIFARFS(root=str(root), mode=split)
+        ours: Split = getattr(data, split)
+        assert list(ours.class_names) == theirs.classes
+        assert ours.labels.tolist() == [label for _, label in theirs.samples]
+        assert torch.equal(ours.images, torch.stack([pil_to_tensor(image) for image, _ in theirs]))
+
+
 def test_loaded_twice_decoded_once(make_archive: MakeArchive, tmp_path: Path) -> None:
     root, cache = make_archive(images=2), Cache(tmp_path / "cache")
     first = CifarFs().load(root, cache)
@@ -50,7 +66,7 @@ def test_other_images_have_another_fingerprint(make_archive: MakeArchive, tmp_pa
     shutil.copy(next(folder.iterdir()), folder / "new.png")
     second = CifarFs().load(root, Cache(tmp_path / "cache"))
     assert second.fingerprint != first
-    assert second.test.class_counts().tolist()[0] == 3  # learn2learn's stale copy is made anew
+    assert second.test.class_counts().tolist()[0] == 3
 
 
 def test_missing_and_half_unpacked_archives(make_archive: MakeArchive, tmp_path: Path) -> None:
@@ -58,7 +74,9 @@ def test_missing_and_half_unpacked_archives(make_archive: MakeArchive, tmp_path:
         CifarFs().class_counts(tmp_path)
     root = make_archive(images=1)
     shutil.rmtree(root / "cifarfs/cifar100/data" / SPLITS["val"][0])
-    with pytest.raises(FileNotFoundError, match=f"half-unpacked: 1 class .*{SPLITS['val'][0]}"):
+    with pytest.raises(
+        FileNotFoundError, match=f"half-unpacked: 1 class folders .*{SPLITS['val'][0]}"
+    ):
         CifarFs().class_counts(root)
     (root / "cifarfs/cifar100/splits/bertinetto/test.txt").unlink()
     with pytest.raises(FileNotFoundError, match=r"lacks .*test\.txt"):

@@ -81,6 +81,19 @@ def test_train_may_be_absent(tmp_path: Path) -> None:
         ({"split": ["test", "train", "train", "test"]}, "no class has the split validation"),
         ({"split": ["test", "train", "val", "novel"]}, r"must be train, val or test, got \['novel"),
         ({"features": np.array([None, 1])}, "cannot be read.*it is an .npz or .safetensors file"),
+        ({"features": CONTENT["features"] > 3}, "features must be real numbers, got torch.bool"),
+        (
+            {"features": CONTENT["features"] + 1j},
+            "features must be real numbers, got torch.complex",
+        ),
+        ({"features": CONTENT["features"] * 1e300}, "features hold NaN or infinity"),
+        ({"features": CONTENT["features"][:, :0]}, r"features must be \[n, D\]"),
+        ({"labels": CONTENT["labels"] > 1}, "labels must be one list of integers"),
+        ({"labels": CONTENT["labels"][:, None]}, "labels must be one list of integers"),
+        ({"labels": CONTENT["labels"].astype(str)}, "cannot be read"),
+        ({"split": "train"}, "split is no list"),
+        ({"class_names": [["sea", "ray"], ["bear", "bus"]]}, "is no text"),
+        ({"class_names": ["sea", "ray", "caf\u00e9", "cafe\u0301"]}, r"4 names \(3 distinct\)"),
     ],
 )
 def test_files_of_another_form(tmp_path: Path, changes: dict[str, object], message: str) -> None:
@@ -94,3 +107,29 @@ def test_a_missing_file_is_described(tmp_path: Path) -> None:
     (tmp_path / "few.npz").write_bytes(b"")
     with pytest.raises(ValueError, match=r"few\.npz cannot be read"):
         FeatureBenchmark("few.npz").class_counts(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "u4", "u8", "i2", "f2", "f8", ">i4"])
+def test_labels_of_any_numpy_type(tmp_path: Path, kind: str) -> None:
+    data = load(tmp_path, labels=CONTENT["labels"].astype(kind))
+    assert data.fingerprint == load(tmp_path).fingerprint
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", ">f8", "u1", "i8"])
+def test_features_of_any_numpy_type(tmp_path: Path, kind: str) -> None:
+    data = load(tmp_path, features=CONTENT["features"].astype(kind))
+    assert data.fingerprint == load(tmp_path).fingerprint
+
+
+def test_small_classes_are_left_out_and_the_name_says_so(tmp_path: Path) -> None:
+    labels = np.array([3, 0, 1, 2, 3, 0, 0, 2])
+    load(tmp_path, labels=labels, split=["test", "train", "val", "test"], name="birds / b")
+    counts = FeatureBenchmark("mine.npz", skip_small_classes=2).class_counts(tmp_path)
+    assert counts == {"train": {}, "validation": {"bear": 2}, "test": {"sea": 3, "bus": 2}}
+    all_of_them = FeatureBenchmark("mine.npz").load(tmp_path, Cache(tmp_path))
+    least = FeatureBenchmark("mine.npz", skip_small_classes=2)
+    some = least.load(tmp_path, Cache(tmp_path))
+    assert (some.name, least.name) == ("birds / b, classes of 2 or more",
+                                       "mine, classes of 2 or more")  # fmt: skip
+    assert some.fingerprint != all_of_them.fingerprint
+    assert some.test.images.tolist() == all_of_them.test.images.tolist()

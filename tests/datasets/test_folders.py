@@ -90,7 +90,7 @@ def test_folders_and_splits_that_do_not_fit(tmp_path: Path) -> None:
         counts({"train": ["a"], "test": ["d"]})
     with pytest.raises(ValueError, match="names a twice"):
         counts({**splits, "val": ["a"]})
-    with pytest.raises(FileNotFoundError, match=r"1 class folders are missing .*\(zebra"):
+    with pytest.raises(FileNotFoundError, match="1 class folders are missing: zebra, below"):
         counts({**splits, "val": ["zebra"]})
     (tmp_path / "a" / "0.png").write_text("<html>")
     with pytest.raises(ValueError, match="not an image"):

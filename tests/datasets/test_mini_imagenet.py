@@ -11,6 +11,7 @@ from torch import Tensor
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import mini_parquet, published
 from syntrans_l2l.datasets.base import SPLITS, FewShotData, Split
+from syntrans_l2l.datasets.decoding import decode
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
 from syntrans_l2l.episodes.tasks import semantic_tasksets
 
@@ -129,7 +130,8 @@ def test_parquet_labels_get_the_names_that_their_images_show(
 
 def test_larger_parquet_images_are_resized(tmp_path: Path) -> None:
     write_parquet(tmp_path, 1, (120, 180), {split: range(len(CLASSES[split])) for split in SPLITS})
-    [image, *_] = mini_parquet.images(tmp_path, "test", 84)
+    [encoded, *_] = mini_parquet.pictures(tmp_path, "test", 84)
+    image = decode(encoded, 84)
     assert image.shape == (3, 84, 84) and image.dtype == torch.uint8
 
 
