@@ -5,18 +5,20 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from syntrans_l2l.cache import tensor_digest
+from syntrans_l2l.encoders.text_length import tell_what_is_cut
 from syntrans_l2l.networks.pixels import check_images
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.training.augment import to_float
 from syntrans_l2l.training.precision import autocast, resolve
 
 EMBEDDED = "embedded"
+Templates = Literal["single", "simple", "openai"]
 
 
 class ClipTeacher:
@@ -125,10 +127,49 @@ class ClipTeacher:
 
     @torch.no_grad()
     def text_features(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
-        """Normalised features of texts, [len(texts), M] float32 on the CPU."""
+        """Normalised features of texts, [len(texts), M] float32 on the CPU.
+
+        Texts beyond the tokens that the model reads (77 of OpenAI's) are told in the log.
+        """
         network = cast(Any, self.network.cpu())
-        batches = self._tokenizer(list(texts)).split(batch_size)
+        batches = self._tokens(texts).split(batch_size)
         return torch.cat([network.encode_text(batch, normalize=True).float() for batch in batches])
+
+    def class_features(self, names: Sequence[str], templates: Templates) -> Tensor:
+        """Normalised means of the features of each name in all templates, [len(names), M].
+
+        Source: Radford et al., ICML 2021, by open_clip's `build_zero_shot_classifier` and lists.
+
+        Args:
+            names: as they are read.
+            templates: "simple", open_clip's 7, or "openai", its 80 of ImageNet.
+
+        Raises:
+            ValueError: unknown templates.
+        """
+        import open_clip
+
+        lists = {
+            "simple": open_clip.SIMPLE_IMAGENET_TEMPLATES,
+            "openai": open_clip.OPENAI_IMAGENET_TEMPLATES,
+        }
+        if templates not in lists:
+            raise ValueError(f"templates must be single, simple or openai, got {templates!r}")
+        weights: Tensor = open_clip.build_zero_shot_classifier(
+            self.network.cpu(), self._tokens, list(names), lists[templates]
+        )  # [M, len(names)]
+        return weights.T.float().contiguous()
+
+    def _tokens(self, texts: Sequence[str]) -> Tensor:
+        """[len(texts), tokens that are read]; what is cut off is told."""
+        tokenizer = self._tokenizer
+        if hasattr(tokenizer, "encode"):  # open_clip's own, which leaves out first and last token
+            lengths = [len(tokenizer.encode(text)) + 2 for text in texts]
+        else:
+            cleaned = [tokenizer.clean_fn(text) for text in texts]
+            lengths = [len(ids) for ids in tokenizer.tokenizer(cleaned, verbose=False).input_ids]
+        tell_what_is_cut(self.source, texts, lengths, tokenizer.context_length)
+        return cast(Tensor, tokenizer(list(texts)))
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -41,10 +41,11 @@ def pretrained(name_or_path: str, *, kind: str, binding: str) -> Pretrained:
 
 def _fingerprint(folder: Path) -> str:
     sha = hashlib.sha256()
-    for file in sorted(folder.glob("*.*")):
+    # and the folders of sentence-transformers' modules, such as 1_Pooling
+    for file in sorted([*folder.glob("*.*"), *folder.glob("[0-9]_*/*.*")]):
         size = file.stat().st_size
         written = file.stat().st_mtime_ns if size > _WHOLE else ""
-        sha.update(f"{file.name} {size} {written}\n".encode())
+        sha.update(f"{file.relative_to(folder)} {size} {written}\n".encode())
         if size <= _WHOLE:
             sha.update(file.read_bytes())
     return sha.hexdigest()[:12]

@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 from syntrans_l2l.array_file import as_vectors, read_arrays
-from syntrans_l2l.encoders.teacher import ClipTeacher
+from syntrans_l2l.encoders.teacher import ClipTeacher, Templates
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.names import readable
 from syntrans_l2l.semantics.text_tower import SentenceTower
@@ -42,17 +42,33 @@ class OpenClipText:
 
     Args:
         teacher: any model of open_clip, or the embedded one.
+        templates: "single" reads "a photo of a NAME"; "simple" and "openai" take the mean over
+            open_clip's 7 and 80 templates.
+
+    Raises:
+        ValueError: unknown templates.
     """
 
-    def __init__(self, teacher: ClipTeacher) -> None:
+    def __init__(self, teacher: ClipTeacher, *, templates: Templates = "single") -> None:
+        if templates not in get_args(Templates):
+            raise ValueError(
+                f"OpenClipText.templates must be {', '.join(get_args(Templates))}, "
+                f"got {templates!r}"
+            )
         self.teacher = teacher
-        self.source = f"class names, {teacher.source}"
+        self.templates = templates
+        several = "" if templates == "single" else f" in {templates} templates"
+        self.source = f"class names{several}, {teacher.source}"
 
     def key(self) -> dict[str, object]:
-        return {"open_clip": self.teacher.digest, "prompt": PROMPT}
+        return {"open_clip": self.teacher.digest, "prompt": PROMPT, "templates": self.templates}
 
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
-        vectors = self.teacher.text_features(prompts(class_names))
+        if self.templates == "single":
+            vectors = self.teacher.text_features(prompts(class_names))
+        else:
+            names = [readable(name) for name in class_names]
+            vectors = self.teacher.class_features(names, self.templates)
         return SemanticBank(tuple(class_names), vectors, self.source)
 
 
@@ -61,13 +77,19 @@ class SentenceEncoder:
 
     Args:
         name_or_path: a hub name, or a local folder with config, tokenizer and weights.
+        prompt: as `SentenceTower` takes it.
 
     Raises:
         FileNotFoundError: `name_or_path` looks like a folder and is none.
     """
 
-    def __init__(self, name_or_path: str = "sentence-transformers/all-MiniLM-L6-v2") -> None:
-        self.tower = SentenceTower(name_or_path)
+    def __init__(
+        self,
+        name_or_path: str = "sentence-transformers/all-MiniLM-L6-v2",
+        *,
+        prompt: str | None = None,
+    ) -> None:
+        self.tower = SentenceTower(name_or_path, prompt=prompt)
         self.source = f"{self.tower.source}, class names"
 
     def key(self) -> dict[str, object]:

@@ -1,29 +1,35 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import pytest
 import torch
+from archives import write_clip
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.generated import Generated
-from syntrans_l2l.encoders.teacher import ClipTeacher
-from syntrans_l2l.semantics.text_encoder import prompts
+from syntrans_l2l.encoders.teacher import ClipTeacher, Templates
+from syntrans_l2l.semantics.text_encoder import OpenClipText, prompts
 
 TEACHER = ClipTeacher("embedded")
 IMAGES = torch.randint(0, 256, (3, 3, 32, 32), generator=torch.Generator().manual_seed(0)).byte()
 
 
-def test_image_features_are_those_of_open_clips_own_preprocessing() -> None:
+@pytest.mark.parametrize("size", [(32, 32), (84, 84), (20, 20), (60, 90)])
+def test_image_features_are_those_of_open_clips_own_preprocessing(size: tuple[int, int]) -> None:
+    """Of PIL images of any size: in CLIP's own size and normalisation."""
     folder = TEACHER.model
     model, _, preprocess = open_clip.create_model_and_transforms(folder)
-    pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in IMAGES]
+    images = F.interpolate(IMAGES.float(), size=size, mode="bilinear").round().byte()
+    pictures = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in images]
     with torch.no_grad():
         expected = model.eval().encode_image(torch.stack([preprocess(p) for p in pictures]))
-    features = TEACHER.image_features(IMAGES)
+    features = TEACHER.image_features(images)
     assert features.dtype == torch.float16
     cosine = F.cosine_similarity(features.float(), expected)
     assert cosine.min() > 0.999  # bfloat16 where the processor has it
@@ -40,6 +46,52 @@ def test_text_features_do_not_depend_on_their_batch() -> None:
     torch.testing.assert_close(TEACHER.text_features(texts, batch_size=1), together)
     torch.testing.assert_close(together.norm(dim=-1), torch.ones(3))
     assert (together @ together.T - torch.eye(3)).max() < 0.9
+
+
+def test_texts_beyond_the_context_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    limit = open_clip.get_tokenizer(TEACHER.model).context_length
+    long = " ".join(["striped red star"] * limit)
+    one, two = TEACHER.text_features([long, f"{long} ring"])
+    assert torch.equal(one, two)
+    [message] = [record.getMessage() for record in caplog.records]
+    assert f"reads {limit} tokens: 2 of 2 texts are longer" in message
+    assert "first of 'striped red star" in message
+
+
+def test_open_clips_own_tokenizer_tells_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    teacher = ClipTeacher(write_clip(tmp_path / "clip"))
+    teacher.text_features(["grey " * 75])  # with first and last token 77
+    assert not caplog.records
+    teacher.text_features(["grey " * 80, "grey"])
+    [message] = [record.getMessage() for record in caplog.records]
+    assert "reads 77 tokens: 1 of 2 texts are longer, and 5.9% of all tokens" in message
+
+
+@pytest.mark.parametrize(
+    ("templates", "texts"),
+    [
+        ("simple", open_clip.SIMPLE_IMAGENET_TEMPLATES),
+        ("openai", open_clip.OPENAI_IMAGENET_TEMPLATES),
+    ],
+)
+def test_templates_are_averaged(templates: Templates, texts: Sequence[Any]) -> None:
+    names = ["striped_red_star", "blue_ring", *(f"green_ring_{number}" for number in range(10))]
+    encoder = OpenClipText(TEACHER, templates=templates)
+    bank = encoder.encode_classes(names)
+    for name, vector in zip(names, bank.vectors, strict=True):
+        each = TEACHER.text_features([text(name.replace("_", " ")) for text in texts])
+        torch.testing.assert_close(vector, F.normalize(each.mean(0), dim=0))
+    single = OpenClipText(TEACHER)
+    assert torch.equal(single.encode_classes(names).vectors, TEACHER.text_features(prompts(names)))
+    assert f"in {templates} templates" in encoder.source and "templates" not in single.source
+    assert encoder.key() != single.key()
+
+
+def test_unknown_templates() -> None:
+    with pytest.raises(ValueError, match="must be single, simple, openai, got 'many'"):
+        OpenClipText(TEACHER, templates="many")  # type: ignore[arg-type]
 
 
 def test_every_word_of_the_generated_world_is_known(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import functools
 import importlib
 import pickle
 import random
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -78,7 +79,7 @@ def test_a_data_loader_keeps_class_ids(
     data: FewShotData, batch_size: int | None, workers: int
 ) -> None:
     taskset = SemanticTaskset(data.test, 3, 2, num_tasks=4)
-    loader = DataLoader(taskset, batch_size=batch_size, num_workers=workers)
+    loader: DataLoader[Any] = DataLoader(taskset, batch_size=batch_size, num_workers=workers)
     tasks = list(loader)
     assert len(tasks) == 4
     for task in tasks:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import get_args
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from syntrans_l2l.semantics.collaboration import Collaboration
 from syntrans_l2l.semantics.demo_describer import VAGUE, DemoDescriber
 from syntrans_l2l.semantics.descriptors import Descriptor, prompt
 from syntrans_l2l.semantics.refine import (
+    Against,
     Anchor,
     TowerRefiner,
     consensus,
@@ -90,8 +92,8 @@ def kept_of(miner: SynMine, names: Sequence[str], name: str) -> dict[str, float 
 def test_a_novel_class_does_not_depend_on_the_other_novel_classes(anchor: Anchor) -> None:
     base, novel = class_names()["train"][:12], NAMES
     chosen = {}
-    for against in ("base", "all"):
-        refiner = TowerRefiner(TEACHER, anchor=anchor, against=against)  # type: ignore[arg-type]
+    for against in get_args(Against):
+        refiner = TowerRefiner(TEACHER, anchor=anchor, against=against)
         miner = SynMine(TEACHER, DemoDescriber(), refiner).among(base)
         chosen[against] = [
             [kept_of(miner, [*base, *others], name) for others in (novel, novel[:6], [name])]
