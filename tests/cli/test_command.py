@@ -11,8 +11,8 @@ from command_line import TINY_FEATURES, features_file, records
 from common import REPOSITORY
 
 import syntrans_l2l
-from syntrans_l2l.cli import commit as commit_module
 from syntrans_l2l.cli.bars import bar
+from syntrans_l2l.cli.commit import commit
 from syntrans_l2l.cli.common import device, guarded
 from syntrans_l2l.cli.main import COMMANDS, main
 from syntrans_l2l.cli.threads import give_way
@@ -171,9 +171,9 @@ def test_the_commit_is_the_packages_own(tmp_path: Path, monkeypatch: pytest.Monk
     git = ["git", "-c", "user.name=n", "-c", "user.email=e", "-C", str(tmp_path / "user")]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
-    monkeypatch.setattr(commit_module.syntrans_l2l, "__file__", str(site / "__init__.py"))
-    assert commit_module.commit() == f"syntrans-l2l {syntrans_l2l.__version__}"
+    monkeypatch.setattr(syntrans_l2l, "__file__", str(site / "__init__.py"))
+    assert commit() == f"syntrans-l2l {syntrans_l2l.__version__}"
     inside = tmp_path / "user" / "syntrans_l2l" / "__init__.py"
-    monkeypatch.setattr(commit_module.syntrans_l2l, "__file__", str(inside))
-    assert 7 <= len(commit_module.commit().removesuffix("-dirty")) <= 40
-    assert "syntrans" not in commit_module.commit()
+    monkeypatch.setattr(syntrans_l2l, "__file__", str(inside))
+    assert 7 <= len(commit().removesuffix("-dirty")) <= 40
+    assert "syntrans" not in commit()

@@ -38,7 +38,7 @@ def test_the_package_alone_does_not_even_import_torch() -> None:
     assert imported("import sys, syntrans_l2l; assert 'torch' not in sys.modules") == set()
 
 
-@pytest.mark.parametrize("command", ["run.py", "leaderboard.py", "mine.py"])
+@pytest.mark.parametrize("command", ["run.py", "leaderboard.py", "mine.py", "sweep.py"])
 def test_help(command: str) -> None:
     script = (
         f"import runpy, sys; sys.argv = [{command!r}, '--help']\n"

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from syntrans_l2l.reporting.collection import boards, collect, newest
 from syntrans_l2l.reporting.comparisons import ablation
-from syntrans_l2l.reporting.grid import Estimate, Grid
+from syntrans_l2l.reporting.grid import Cell, Estimate, Grid
 from syntrans_l2l.reporting.published import quotes
 from syntrans_l2l.reporting.records import read_accuracies
 from syntrans_l2l.reporting.tables import leaderboard
@@ -68,7 +68,9 @@ def test_a_leaderboard_keeps_its_numbers_and_letters() -> None:
 
 
 def test_rows_of_one_name_show_their_encoders() -> None:
-    twins = [["same", Estimate(1.0, 0.1), encoder, "no", "no", "no"] for encoder in "EF"]
+    twins: list[list[Cell]] = [
+        ["same", Estimate(1.0, 0.1), encoder, "no", "no", "no"] for encoder in "EF"
+    ]
     header = ["method", "1-shot", "encoder", "text", "teacher images", "transductive"]
     shown = terminal([Grid("two", header, [twins])], width=80)
     assert re.findall(r"same +([EF])", shown) == ["E", "F"]
@@ -77,7 +79,10 @@ def test_rows_of_one_name_show_their_encoders() -> None:
 def test_numbers_that_do_not_fit_stand_below() -> None:
     count = 12
     header = ["method", *(f"data_set_{n} 1-shot" for n in range(count))]
-    row = ["a_row_of_a_rather_long_name", *(Estimate(10.0 + n, 0.5) for n in range(count))]
+    row: list[Cell] = [
+        "a_row_of_a_rather_long_name",
+        *(Estimate(10.0 + n, 0.5) for n in range(count)),
+    ]
     shown = terminal([Grid("wide", header, [[row]])], width=80)
     assert max(map(cell_len, shown.splitlines())) <= 80
     found = re.findall(r"(\d\d\.00)±0\.50", shown)
