@@ -181,6 +181,8 @@ class Experiment:
                     preparation.student(row.encoder)
         if workers.rank > 0:
             return
+        for bank in preparation.mined.values():
+            store.keep_bank(bank)
         for shots in self.shots:
             reference: Reference | None = None
             for row in rows:

@@ -14,6 +14,7 @@ from syntrans_l2l.datasets.features import FeatureData
 from syntrans_l2l.encoders.students import Students
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.bank_file import MinedBank, Miner, kept_bank
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 from syntrans_l2l.training.features import extract
 
@@ -38,9 +39,11 @@ class Preparation:
 
     Args:
         students: who sees the images.
+        mined: the banks with phrases that were asked for, by the hash of their vectors.
     """
 
     students: Students
+    mined: dict[str, MinedBank] = field(default_factory=dict)
     _banks: dict[str, SemanticBank] = field(default_factory=dict)
 
     def encoded(self, encoder: Encoder) -> Encoded:
@@ -84,14 +87,21 @@ class Preparation:
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        names = self.students.data.class_names
+        names, cache = self.students.data.class_names, self.students.cache
         key = {**encoder.key(), "class_names": list(names), "code": code_digest(encoder)}
         place = digest(key)
         if place not in self._banks:
-            made = self.students.cache.get(
-                "semantics", key, lambda: {"vectors": encoder.encode_classes(names).vectors}
-            )
-            self._banks[place] = SemanticBank(names, made["vectors"], encoder.source)
+            if isinstance(encoder, Miner):
+                file = cache.root / "banks" / f"{place}.json"
+                with cache.turn(place):
+                    bank = kept_bank(file, encoder, names, self.students.data.name)
+                self.mined[bank.vectors.digest] = bank
+                self._banks[place] = bank.vectors
+            else:
+                made = cache.get(
+                    "semantics", key, lambda: {"vectors": encoder.encode_classes(names).vectors}
+                )
+                self._banks[place] = SemanticBank(names, made["vectors"], encoder.source)
         return self._banks[place]
 
     def _encoded(self, student: Student, recipe: Mapping[str, object]) -> Encoded:

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.places import file_name
 from syntrans_l2l.reporting.collection import Board
 from syntrans_l2l.reporting.figures import alpha, classes, episode, weights
 from syntrans_l2l.reporting.figures.style import Figure
@@ -64,9 +65,13 @@ def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> I
     names = _first(cells).class_names
     where = f"{label} on {dataset}. "
     chosen = {shots: _selected_alpha(cell.record) for shots, cell in cells.items()}
-    yield Picture(f"{dataset}_alpha", where + alpha.CAPTION, alpha.alpha_figure(tensors, chosen))
     yield Picture(
-        f"{dataset}_weights", where + weights.CAPTION, weights.weights_figure(tensors, names)
+        f"{file_name(dataset)}_alpha", where + alpha.CAPTION, alpha.alpha_figure(tensors, chosen)
+    )
+    yield Picture(
+        f"{file_name(dataset)}_weights",
+        where + weights.CAPTION,
+        weights.weights_figure(tensors, names),
     )
     gains = {}
     reference = _first(cells).record.delta_vs
@@ -77,7 +82,7 @@ def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> I
     if gains:
         title = f"{label} minus {reference}"
         figure = classes.gain_figure(dict(sorted(gains.items())), names, title)
-        yield Picture(f"{dataset}_classes", where + classes.CAPTION, figure)
+        yield Picture(f"{file_name(dataset)}_classes", where + classes.CAPTION, figure)
 
 
 def _sheet(
@@ -99,7 +104,9 @@ def _sheet(
         for label, cell in cells.items()
         if cell.record.data_fingerprint == first.record.data_fingerprint
     }
-    return Picture(f"{dataset}_episode", episode.CAPTION, episode.episode_sheet(same, split))
+    return Picture(
+        f"{file_name(dataset)}_episode", episode.CAPTION, episode.episode_sheet(same, split)
+    )
 
 
 def _diagnostics(board: Board, dataset: str) -> dict[str, dict[int, _Seen]]:
