@@ -159,10 +159,12 @@ def test_a_stamped_entry_is_read_without_hashing_and_any_other_is_hashed(
     cache.save("features", KEY, {"z": torch.ones(50)})
     cache.fill("images", KEY, {"train": (5,)}, lambda tensors: tensors["train"].fill_(1))
     hashed = []
-    real = tensor_digest
-    monkeypatch.setattr(
-        "syntrans_l2l.cache.tensor_digest", lambda tensors: hashed.append(1) or real(tensors)
-    )
+
+    def counted(tensors: dict[str, torch.Tensor]) -> str:
+        hashed.append(1)
+        return tensor_digest(tensors)
+
+    monkeypatch.setattr("syntrans_l2l.cache.tensor_digest", counted)
     assert cache.load("features", KEY) is not None and cache.load("images", KEY) is not None
     assert hashed == []
     path = cache.path("features", KEY)

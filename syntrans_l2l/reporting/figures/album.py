@@ -60,16 +60,14 @@ def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
 
 
 def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> Iterator[Picture]:
-    cells = seen[label]
+    cells, start = seen[label], file_name(dataset)
     tensors = {shots: cell.tensors for shots, cell in cells.items()}
     names = _first(cells).class_names
     where = f"{label} on {dataset}. "
     chosen = {shots: _selected_alpha(cell.record) for shots, cell in cells.items()}
+    yield Picture(f"{start}_alpha", where + alpha.CAPTION, alpha.alpha_figure(tensors, chosen))
     yield Picture(
-        f"{file_name(dataset)}_alpha", where + alpha.CAPTION, alpha.alpha_figure(tensors, chosen)
-    )
-    yield Picture(
-        f"{file_name(dataset)}_weights",
+        f"{start}_weights",
         where + weights.CAPTION,
         weights.weights_figure(tensors, names),
     )
@@ -82,7 +80,7 @@ def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> I
     if gains:
         title = f"{label} minus {reference}"
         figure = classes.gain_figure(dict(sorted(gains.items())), names, title)
-        yield Picture(f"{file_name(dataset)}_classes", where + classes.CAPTION, figure)
+        yield Picture(f"{start}_classes", where + classes.CAPTION, figure)
 
 
 def _sheet(
@@ -104,9 +102,8 @@ def _sheet(
         for label, cell in cells.items()
         if cell.record.data_fingerprint == first.record.data_fingerprint
     }
-    return Picture(
-        f"{file_name(dataset)}_episode", episode.CAPTION, episode.episode_sheet(same, split)
-    )
+    name = f"{file_name(dataset)}_episode"
+    return Picture(name, episode.CAPTION, episode.episode_sheet(same, split))
 
 
 def _diagnostics(board: Board, dataset: str) -> dict[str, dict[int, _Seen]]:
