@@ -3,6 +3,11 @@
 An entry is one safetensors file named by the SHA-256 of its key. The key, as JSON, and a
 checksum of the tensors travel in the file's header, so that a person can see what an entry
 is and a damaged one is noticed.
+
+To hash 16 GB at every start would take a minute. So the file's time is the stamp of a check: the
+part below a second of it is set from the checksum, which no later write, copy or repair does. A
+file with this stamp and of the size that its header tells is taken as it is; any other is
+hashed as a whole, and stamped where it is sound. `verify` hashes everything.
 """
 
 import hashlib
@@ -11,21 +16,27 @@ import json
 import logging
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
+
+from syntrans_l2l.atomic import atomic
 
 logger = logging.getLogger(__name__)
 
 Key = Mapping[str, object]
 Tensors = dict[str, Tensor]
+Network = TypeVar("Network", bound=nn.Module)
+_SECOND = 1_000_000_000  # nanoseconds
 
 
 def digest(key: Key) -> str:
@@ -85,26 +96,32 @@ class Cache:
         if not path.exists():
             return None
         try:
-            with safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
-            tensors = load_file(path)
-            if header.get("sha256") != tensor_digest(tensors):
-                raise SafetensorError("checksum differs")
+            if not _stamped(path):
+                _check(path)
+            return load_file(path)  # finds a size that does not fit
         except (SafetensorError, ValueError) as error:
-            logger.warning("damaged cache entry %s (%s): rebuilding it", path, error)
-            path.unlink(missing_ok=True)
+            _discard(path, error)
             return None
-        return tensors
+
+    def verify(self) -> list[Path]:
+        """Hash every entry as a whole; damaged ones are logged, removed and returned."""
+        damaged = []
+        for path in sorted(self.root.glob("*/*.safetensors")):
+            try:
+                _check(path)
+            except (SafetensorError, ValueError) as error:
+                _discard(path, error)
+                damaged.append(path)
+        return damaged
 
     def save(self, kind: str, key: Key, tensors: Tensors) -> None:
         """Write the entry whole or not at all."""
         path = self.path(kind, key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        header = {"key": _json(key), "sha256": tensor_digest(tensors)}
-        save_file(tensors, partial, metadata=header)
-        partial.replace(path)
+        sha256 = tensor_digest(tensors)
+        with atomic(path) as partial:
+            save_file(tensors, partial, metadata={"key": _json(key), "sha256": sha256})
+            _stamp(partial, sha256)
 
     def fill(
         self,
@@ -129,8 +146,7 @@ class Cache:
 
     def checksum(self, kind: str, key: Key) -> str:
         """Of an entry that is there: 20 digits of the SHA-256 of its tensors."""
-        with safe_open(self.path(kind, key), framework="pt") as file:
-            return str(file.metadata()["sha256"])[:20]
+        return _checksum(self.path(kind, key))[:20]
 
     def get(self, kind: str, key: Key, make: Callable[[], Tensors]) -> Tensors:
         """The entry, made and saved first where it is absent or damaged.
@@ -144,6 +160,25 @@ class Cache:
                 stored = make()
                 self.save(kind, key, stored)
             return stored
+
+    def module(
+        self,
+        kind: str,
+        key: Key,
+        build: Callable[[], Network],
+        train: Callable[[], nn.Module],
+    ) -> Network:
+        """A network with the weights of an entry, frozen and in eval mode, on the CPU.
+
+        Args:
+            kind: of the entry.
+            key: of the entry.
+            build: makes it with any weights.
+            train: makes one with the same names and shapes, where the entry is absent or damaged.
+        """
+        network = build()
+        network.load_state_dict(self.get(kind, key, lambda: dict(train().state_dict())))
+        return network.requires_grad_(False).eval()
 
     @contextmanager
     def turn(self, name: str) -> Iterator[None]:
@@ -200,12 +235,48 @@ class Cache:
             }
             make(tensors, Mark(partial, mapped.flush))
             mapped.flush()
+            sha256 = tensor_digest(tensors)
             with partial.open("r+b") as file:
-                file.write(header(tensor_digest(tensors)))
+                file.write(header(sha256))
+            _stamp(partial, sha256)
             partial.replace(path)
         except Exception:
             partial.unlink(missing_ok=True)
             raise
+
+
+def _check(path: Path) -> None:
+    """Hash an entry, and stamp it where it is sound; raises what a damaged one raises."""
+    sha256 = _checksum(path)
+    if sha256 != tensor_digest(load_file(path)):
+        raise SafetensorError("checksum differs")
+    _stamp(path, sha256)
+
+
+def _stamp(path: Path, sha256: str) -> None:
+    """Set the part of the file's time that is below a second from the checksum."""
+    seconds = path.stat().st_mtime_ns // _SECOND
+    with suppress(OSError):  # a cache that others own is read all the same
+        os.utime(path, ns=(time.time_ns(), seconds * _SECOND + _below_a_second(sha256)))
+
+
+def _stamped(path: Path) -> bool:
+    return path.stat().st_mtime_ns % _SECOND == _below_a_second(_checksum(path))
+
+
+def _below_a_second(sha256: str) -> int:
+    """Whole microseconds, which all file systems of today keep."""
+    return int(sha256[:16] or "0", 16) % 1_000_000 * 1000
+
+
+def _checksum(path: Path) -> str:
+    with safe_open(path, framework="pt") as file:
+        return str((file.metadata() or {}).get("sha256", ""))
+
+
+def _discard(path: Path, error: Exception) -> None:
+    logger.warning("damaged cache entry %s (%s): rebuilding it", path, error)
+    path.unlink(missing_ok=True)
 
 
 def _json(key: Key) -> str:

@@ -102,6 +102,8 @@ def _read(name: str, *, given: bool) -> tuple[str, Sequence[str]]:
         return _session()
     spec = _find(name)
     if spec is None:
+        if name in sys.modules and given:
+            return _PROCESS, ()
         if given:
             raise ModuleNotFoundError(f"no source for module {name}")
         return "absent", ()
@@ -132,11 +134,11 @@ def _find(name: str) -> ModuleSpec | None:
             spec = PathFinder.find_spec(".".join(parts[:end]), path)
         except (ImportError, ValueError):
             return None
-        if spec is None and end == 1 and (module := sys.modules.get(parts[0])) is not None:
-            spec = module.__spec__  # an editable install has a finder of its own
-        if spec is None:
+        if spec is None:  # such as an editable install, which has a finder of its own
+            spec = getattr(sys.modules.get(".".join(parts[:end])), "__spec__", None)
+        if spec is None and end == len(parts):
             return None
-        path = list(spec.submodule_search_locations or ())
+        path = list((spec and spec.submodule_search_locations) or ())
     return spec
 
 

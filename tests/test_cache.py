@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -149,3 +150,56 @@ assert anonymous() - before < 20, anonymous() - before
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_stamped_entry_is_read_without_hashing_and_any_other_is_hashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = Cache(tmp_path)
+    cache.save("features", KEY, {"z": torch.ones(50)})
+    cache.fill("images", KEY, {"train": (5,)}, lambda tensors: tensors["train"].fill_(1))
+    hashed = []
+
+    def counted(tensors: dict[str, torch.Tensor]) -> str:
+        hashed.append(1)
+        return tensor_digest(tensors)
+
+    monkeypatch.setattr("syntrans_l2l.cache.tensor_digest", counted)
+    assert cache.load("features", KEY) is not None and cache.load("images", KEY) is not None
+    assert hashed == []
+    path = cache.path("features", KEY)
+    os.utime(path)  # as a copy or a touch leaves it: hashed once, and stamped anew
+    for _ in range(2):
+        assert cache.load("features", KEY) is not None
+    assert hashed == [1] and not caplog.text
+
+
+def test_verify_finds_what_a_stamp_hides(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cache = Cache(tmp_path)
+    for seed in (1, 2):
+        cache.save("features", {"seed": seed}, {"z": torch.ones(50)})
+    path = cache.path("features", {"seed": 2})
+    times = path.stat().st_mtime_ns
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(times, times))  # a disk that rots changes no time
+    assert cache.load("features", {"seed": 2}) is not None
+    assert cache.verify() == [path] and not path.exists()
+    assert cache.verify() == [] and "checksum differs" in caplog.text
+
+
+def test_a_network_is_built_trained_once_and_frozen(tmp_path: Path) -> None:
+    cache, trained = Cache(tmp_path), []
+
+    def train() -> torch.nn.Module:
+        trained.append(1)
+        network = torch.nn.Linear(2, 2)
+        torch.nn.init.constant_(network.weight, 3.0)
+        return network
+
+    for _ in range(2):
+        network = cache.module("heads", KEY, lambda: torch.nn.Linear(2, 2).train(), train)
+        assert (network.weight == 3.0).all() and not network.training
+        assert not any(each.requires_grad for each in network.parameters())
+    assert trained == [1]

@@ -211,6 +211,8 @@ class Experiment:
                     preparation.student(row.encoder)
         if workers.rank > 0:
             return
+        for bank in preparation.mined.values():
+            store.keep_bank(bank)
         for size in self.sizes:
             reference: Reference | None = None
             for row in rows:

@@ -9,6 +9,7 @@ from syntrans_l2l.encoders.base import Encoded, Encoder, Workspace
 from syntrans_l2l.experiment.row import EncoderName
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.bank_file import MinedBank, Miner, kept_bank
 from syntrans_l2l.semantics.synmine import SynMine
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 
@@ -20,10 +21,12 @@ class Preparation:
     Args:
         work: the data, the cache and the job.
         named: the experiment's own encoders.
+        mined: the banks with phrases that were asked for, by the hash of their vectors.
     """
 
     work: Workspace
     named: Mapping[EncoderName, Encoder]
+    mined: dict[str, MinedBank] = field(default_factory=dict, repr=False)
     _encoded: dict[int, Encoded] = field(default_factory=dict, repr=False)
     _banks: dict[str, SemanticBank] = field(default_factory=dict, repr=False)
 
@@ -48,14 +51,21 @@ class Preparation:
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        names = self.work.data.class_names
+        names, cache = self.work.data.class_names, self.work.cache
         if isinstance(encoder, SynMine):
             encoder = encoder.among(self.work.data.train.class_names)
         key = {**encoder.key(), "class_names": list(names), "code": code_digest(encoder)}
         place = digest(key)
         if place not in self._banks:
-            made = self.work.cache.get(
-                "semantics", key, lambda: {"vectors": encoder.encode_classes(names).vectors}
-            )
-            self._banks[place] = SemanticBank(names, made["vectors"], encoder.source)
+            if isinstance(encoder, Miner):
+                file = cache.root / "banks" / f"{place}.json"
+                with cache.turn(place):
+                    bank = kept_bank(file, encoder, names, self.work.data.name)
+                self.mined[bank.vectors.digest] = bank
+                self._banks[place] = bank.vectors
+            else:
+                made = cache.get(
+                    "semantics", key, lambda: {"vectors": encoder.encode_classes(names).vectors}
+                )
+                self._banks[place] = SemanticBank(names, made["vectors"], encoder.source)
         return self._banks[place]

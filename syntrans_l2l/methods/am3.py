@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -66,21 +67,20 @@ class Am3(Method):
     ) -> dict[int, AdaptivePrototypes]:
         """The network after each number of steps, cached together."""
 
-        def make() -> dict[str, Tensor]:
+        def train() -> nn.ModuleDict:
             labels, stage = arena.data.train.labels.to(arena.device), f"AM3, {size.shots}-shot"
             with arena.progress(stage, total=max(self.steps), unit="step") as advance:
                 reached = train_am3(features, labels, vectors, hidden=self.hidden,
                                     learning_rate=self.learning_rate, steps=self.steps,
                                     ways=size.ways, shots=size.shots, seed=arena.seed,
                                     advance=advance)  # fmt: skip
-            trained = nn.ModuleDict({str(step): network for step, network in reached.items()})
-            return dict(trained.state_dict())
+            return nn.ModuleDict({str(step): network for step, network in reached.items()})
 
-        sizes = features.shape[1], vectors.shape[1], self.hidden
-        networks = {step: AdaptivePrototypes(*sizes) for step in self.steps}
-        together = nn.ModuleDict({str(step): network for step, network in networks.items()})
+        def build() -> nn.ModuleDict:
+            sizes = features.shape[1], vectors.shape[1], self.hidden
+            return nn.ModuleDict({str(step): AdaptivePrototypes(*sizes) for step in self.steps})
+
         code = {"ways": size.ways, "shots": size.shots, "code": code_digest(__name__)}
         key = {**arena.key(uses_text=True), **self.settings(), **code}
-        together.load_state_dict(arena.cache.get("am3", key, make))
-        together.to(arena.device).eval().requires_grad_(False)
-        return networks
+        together = arena.cache.module("am3", key, build, train).to(arena.device)
+        return {step: cast(AdaptivePrototypes, together[str(step)]) for step in self.steps}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -70,23 +71,22 @@ class SemFew(Method):
     def _aligned(self, arena: Arena, features: Tensor, vectors: Tensor) -> Bridge:
         """h, as the semantic-to-visual half of a bridge; cached."""
 
-        def make() -> dict[str, Tensor]:
+        def train() -> Bridge:
             stage = f"{self.name}: fitting the alignment"
             total = self.training.epochs * len(features)
             with arena.progress(stage, total=total, unit="img") as advance:
                 labels, classes = arena.data.train.labels.to(arena.device), range(len(vectors))
-                fitted = fit_bridge(features, labels, vectors, classes, self.training,
+                return fit_bridge(features, labels, vectors, classes, self.training,
                                     seed=arena.seed, advance=advance)  # fmt: skip
-            return dict(fitted.state_dict())
 
         settings = {"training": self.training.key(arena.device), "code": code_digest(__name__)}
         key = {**arena.key(uses_text=True), **settings}
-        align = Bridge(
+        build = partial(
+            Bridge,
             features.shape[1],
             vectors.shape[1],
             self.training.hidden,
             self.training.dropout,
             self.training.condition_on_visual,
         )
-        align.load_state_dict(arena.cache.get("alignments", key, make))
-        return align.to(arena.device).requires_grad_(False).eval()
+        return arena.cache.module("alignments", key, build, train).to(arena.device)

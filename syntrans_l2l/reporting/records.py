@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from syntrans_l2l.atomic import atomic
+from syntrans_l2l.semantics.bank_file import MinedBank, write_bank
 
 SCHEMA = 3
 _READ = (2, 3)  # records of schema 2 lack `identity` and `settings`
@@ -152,6 +153,15 @@ class RecordStore:
         """Write what figures are drawn from; returns the path relative to `out`."""
         header = {"class_names": json.dumps(list(class_names))}
         return self._save(f"diagnostics/{record_id}.safetensors", tensors, header)
+
+    def keep_bank(self, bank: MinedBank) -> None:
+        """Write `banks/HASH.json`, where the records whose `descriptor_hash` that is have phrases.
+
+        `benchmarks/mine.py show` and `page` read it.
+        """
+        path = self.out / "banks" / f"{bank.vectors.digest}.json"
+        if not path.exists():
+            write_bank(bank, path)
 
     def accuracies(self, record: Record) -> Tensor:
         """The accuracies of a record's episodes in percent, [E] float64."""

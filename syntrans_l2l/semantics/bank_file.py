@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -15,6 +16,7 @@ from syntrans_l2l.atomic import atomic
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.descriptors import Descriptor
 
+logger = logging.getLogger(__name__)
 FORMAT = "syntrans_l2l semantic bank 1"
 
 
@@ -100,6 +102,50 @@ def read_bank(path: Path) -> MinedBank:
         observed=content["observed"],
         made_by=content["made_by"],
     )
+
+
+@runtime_checkable
+class Miner(Protocol):
+    """A text encoder whose vectors are made of phrases that can be shown."""
+
+    def key(self) -> dict[str, object]:
+        """All that determines phrases and vectors, for the cache."""
+        ...
+
+    def mine(self, class_names: Sequence[str]) -> list[Descriptor]:
+        """All descriptors, dropped ones included."""
+        ...
+
+    def encode(self, class_names: Sequence[str], descriptors: Sequence[Descriptor]) -> SemanticBank:
+        """The vectors of what was kept."""
+        ...
+
+
+def kept_bank(path: Path, miner: Miner, class_names: Sequence[str], dataset: str) -> MinedBank:
+    """The bank at `path`, mined and written there first where it is missing or damaged.
+
+    Args:
+        path: of its JSON.
+        miner: who makes it.
+        class_names: of all classes.
+        dataset: whose classes they are.
+    """
+    try:
+        return read_bank(path)
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        logger.warning("damaged bank (%s): mining it anew", error)
+    descriptors = miner.mine(class_names)
+    bank = MinedBank(
+        vectors=miner.encode(class_names, descriptors),
+        descriptors=descriptors,
+        dataset=dataset,
+        observed="none",
+        made_by=miner.key(),
+    )
+    write_bank(bank, path)
+    return bank
 
 
 class BankFile:

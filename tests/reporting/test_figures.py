@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from common import random_split
-from synthetic import CLASSES, NAMES, diagnostics, small_run
+from synthetic import CLASSES, NAMES, add, diagnostics, small_run
 
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.reporting.collection import boards, collect
@@ -21,7 +21,7 @@ from syntrans_l2l.reporting.figures.classes import gain_figure
 from syntrans_l2l.reporting.figures.episode import episode_sheet
 from syntrans_l2l.reporting.figures.style import COLOURS, MARKERS, save
 from syntrans_l2l.reporting.figures.weights import weights_figure
-from syntrans_l2l.reporting.records import Record
+from syntrans_l2l.reporting.records import Record, RecordStore
 
 
 def test_alpha_curves_and_the_selected_alpha() -> None:
@@ -158,3 +158,17 @@ def test_without_matplotlib_the_error_is_the_recipe(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(builtins, "__import__", fail)
     with pytest.raises(ImportError, match=r"syntrans-l2l\[figures\]"):
         alpha_figure({1: diagnostics("syntrans", 1)}, {1: 0.4})
+
+
+def test_a_data_set_of_any_name_gives_files_in_the_folder(tmp_path: Path) -> None:
+    store = RecordStore(tmp_path / "run")
+    for name in ("../up/a:b", "../up/a_b"):
+        add(store, dataset=name)
+    boards_found = boards(collect([tmp_path])[0])
+    split = random_split(20, 20, "n")
+    shown = [picture for board in boards_found for picture in pictures(board, lambda _: split)]
+    names = [picture.name for picture in shown]
+    assert len(set(names)) == len(names) == 6
+    for picture in shown:
+        save(picture.figure, tmp_path / "figures", picture.name)
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 6

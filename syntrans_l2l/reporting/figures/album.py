@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.places import file_name
 from syntrans_l2l.reporting.collection import Board
 from syntrans_l2l.reporting.figures import alpha, bars, classes, episode, weights
 from syntrans_l2l.reporting.figures.style import Figure
@@ -61,14 +62,16 @@ def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
 
 
 def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> Iterator[Picture]:
-    cells = seen[label]
+    cells, start = seen[label], file_name(dataset)
     tensors = {shots: cell.tensors for shots, cell in cells.items()}
     names = _first(cells).class_names
     where = f"{label} on {dataset}. "
     chosen = {shots: _selected_alpha(cell.record) for shots, cell in cells.items()}
-    yield Picture(f"{dataset}_alpha", where + alpha.CAPTION, alpha.alpha_figure(tensors, chosen))
+    yield Picture(f"{start}_alpha", where + alpha.CAPTION, alpha.alpha_figure(tensors, chosen))
     yield Picture(
-        f"{dataset}_weights", where + weights.CAPTION, weights.weights_figure(tensors, names)
+        f"{start}_weights",
+        where + weights.CAPTION,
+        weights.weights_figure(tensors, names),
     )
     gains = {}
     reference = _first(cells).record.delta_vs
@@ -79,7 +82,7 @@ def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> I
     if gains:
         title = f"{label} minus {reference}"
         figure = classes.gain_figure(dict(sorted(gains.items())), names, title)
-        yield Picture(f"{dataset}_classes", where + classes.CAPTION, figure)
+        yield Picture(f"{start}_classes", where + classes.CAPTION, figure)
 
 
 def _bars(board: Board, dataset: str) -> Picture:
@@ -94,7 +97,7 @@ def _bars(board: Board, dataset: str) -> Picture:
     figure = bars.bars_figure(
         dict(sorted(accuracies.items())), reads_text, board.lines[0].first.ways
     )
-    return Picture(f"{dataset}_rows", f"{dataset}. {bars.CAPTION}", figure)
+    return Picture(f"{file_name(dataset)}_rows", f"{dataset}. {bars.CAPTION}", figure)
 
 
 def _sheet(
@@ -120,7 +123,8 @@ def _sheet(
     kept = sorted(same, key=lambda label: -same[label].record.accuracy)[: _ROWS - 1]
     kept += [label for label in same if same[label].record.method in references]
     shown = {label: same[label].tensors for label in same if label in kept}
-    return Picture(f"{dataset}_episode", episode.CAPTION, episode.episode_sheet(shown, split))
+    name = f"{file_name(dataset)}_episode"
+    return Picture(name, episode.CAPTION, episode.episode_sheet(shown, split))
 
 
 def _diagnostics(board: Board, dataset: str) -> dict[str, dict[int, _Seen]]:
