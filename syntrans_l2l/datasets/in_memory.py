@@ -32,6 +32,9 @@ class InMemory:
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:
         return {split: getattr(self.data, split).named_counts() for split in SPLITS}
 
+    def check_images(self, root: Path, progress: Progress = silent) -> None:
+        """Nothing is left to open."""
+
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
         return self.data
 
