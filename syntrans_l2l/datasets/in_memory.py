@@ -33,7 +33,7 @@ class InMemory:
         return {split: getattr(self.data, split).named_counts() for split in SPLITS}
 
     def check_images(self, root: Path, progress: Progress = silent) -> None:
-        """They are decoded already."""
+        """Nothing is left to open."""
 
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
         return self.data

@@ -168,7 +168,7 @@ def test_maml_alone_needs_no_student(make_archive: MakeArchive, tmp_path: Path) 
     alone = subprocess.run(arguments, env=environment, capture_output=True, text=True)
     assert alone.returncode == 0, alone.stderr
     [record] = records(tmp_path)
-    assert (record["method"], record["student"]) == ("maml", "learn2learn CNN4")
+    assert (record["method"], record["student"]) == ("maml", "CNN4, 4 channels")
 
 
 def test_two_processes_write_one_table(

@@ -86,7 +86,7 @@ TRAINED = [Am3(), Maml(training=TaskTraining(queries=10)), MetaOptNet()]
 @pytest.mark.parametrize("method", TRAINED, ids=lambda method: method.name)
 def test_few_images_of_a_base_class_are_found_before_training(method: Method) -> None:
     method.check({**BASE, "lynx": 30}, ways=5, shots=5)
-    with pytest.raises(ValueError, match=rf"^{method.name} trains on .*class 'lynx' has 12 images"):
+    with pytest.raises(ValueError, match=rf"^{method.name} trains on .*'lynx' has 12"):
         method.check(BASE, ways=5, shots=5)
     with pytest.raises(ValueError, match=rf"^{method.name} .*6 ways asked for.*only 5 classes"):
         method.check(BASE, ways=6, shots=1)
