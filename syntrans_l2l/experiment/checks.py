@@ -52,6 +52,28 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
                 raise ValueError(f"{split} classes: {error}") from None
 
 
+def check_encoders(encoders: Mapping[str, Encoder], size: int | None) -> None:
+    """Ask each encoder once, however many rows stand on it.
+
+    Args:
+        encoders: by the title of their row.
+        size: pixels of a picture's side; None where the data set holds features.
+
+    Raises:
+        FileNotFoundError: an encoder's weights are missing.
+        ValueError: pictures or settings do not fit; the message names the row.
+    """
+    asked: set[int] = set()
+    for title, encoder in encoders.items():
+        if id(encoder) in asked:
+            continue
+        asked.add(id(encoder))
+        try:
+            encoder.check(size)
+        except ValueError as error:
+            raise ValueError(f"{title}: {error}") from error
+
+
 def check_row(
     row: Row,
     encoder: Encoder,
@@ -62,17 +84,11 @@ def check_row(
     """Find what would fail later in a row.
 
     Raises:
-        FileNotFoundError: an encoder's weights are missing.
         ValueError: something that the row needs is missing or does not fit.
     """
     method = row.method
     if dataset.size is None and not method.uses_student:
         raise ValueError(f"{row.title} needs images, and features have none: drop the row")
-    if method.uses_student:
-        try:
-            encoder.check(dataset.size)
-        except ValueError as error:
-            raise ValueError(f"{row.title}: {error}") from error
     if not counts["train"] and method.uses_base_classes:
         raise ValueError(
             f"{row.title} needs base classes, and {dataset.name} has none: add "

@@ -20,6 +20,7 @@ from syntrans_l2l.experiment.cell import Cell, Reference
 from syntrans_l2l.experiment.checks import (
     DEFAULT_REFERENCE,
     check_data,
+    check_encoders,
     check_names,
     check_row,
 )
@@ -147,6 +148,8 @@ class Experiment:
         """
         counts = self.dataset.class_counts(root)
         check_data([row.method for row in self.rows], counts, self.sizes)
+        used = {row.title: self.encoder(row) for row in self.rows if row.method.uses_student}
+        check_encoders(used, self.dataset.size)
         for row in self.rows:
             text_encoder = row.text_encoder or self.text_encoder
             check_row(row, self.encoder(row), text_encoder, self.dataset, counts)

@@ -9,6 +9,7 @@ import torch
 
 from syntrans_l2l import FeatureBenchmark, VectorFile
 from syntrans_l2l.cache import Cache
+from syntrans_l2l.encoders.given import GivenFeatures
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.row import Row
@@ -126,3 +127,19 @@ def test_rows_that_do_not_fit_are_named(dataset: FeatureBenchmark, tmp_path: Pat
 def test_sizes_check_themselves() -> None:
     with pytest.raises(ValueError, match=r"^ways must be a whole number of at least 2, got 1$"):
         EpisodeSize(ways=1)
+
+
+def test_an_encoder_of_several_rows_is_asked_once(
+    dataset: FeatureBenchmark, tmp_path: Path
+) -> None:
+    asked = []
+
+    class Counting(GivenFeatures):
+        def check(self, size: int | None) -> None:
+            asked.append(size)
+
+    encoder = Counting()
+    method: Any = ProtoNet("cosine")
+    rows: list[Any] = [Row(method=method, encoder=encoder, name=name) for name in "ab"]
+    experiment(dataset, methods=rows).check(tmp_path)
+    assert asked == [None]

@@ -13,6 +13,7 @@ from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.encoders.checkpoint import Checkpoint
 from syntrans_l2l.encoders.factories import resnet12
 from syntrans_l2l.encoders.teacher import ClipTeacher
+from syntrans_l2l.experiment.config import load_experiment
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.protonet import ProtoNet
@@ -110,3 +111,28 @@ def test_the_seed_of_training_is_not_that_of_episodes(
     assert torch.equal(same["own"], other["own"])  # the same episodes on the same weights
     assert not torch.equal(same["protonet_cosine"], other["protonet_cosine"])
     assert not torch.equal(other["own"], both["own"])
+
+
+def test_two_gin_lines_make_an_own_network_the_encoder(
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest of the file is the experiment: data, row and table."""
+    (tmp_path / "my_backbone.py").write_text(
+        "from torch import nn\n\nclass MyNet(nn.Module):\n    def __init__(self):\n"
+        "        super().__init__()\n        self.conv = nn.Conv2d(3, 4, 5)\n\n"
+        "    def forward(self, images):\n        return self.conv(images)\n"
+    )
+    weights = {"conv.weight": torch.randn(4, 3, 5, 5), "conv.bias": torch.zeros(4)}
+    torch.save({"state_dict": {f"module.{n}": w for n, w in weights.items()}}, tmp_path / "my.pth")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own.gin").write_text(
+        "Experiment.dataset = @CifarFs()\nExperiment.methods = [@own/Row()]\n"
+        "own/Row.method = @cosine/ProtoNet()\ncosine/ProtoNet.distance = 'cosine'\n"
+        "own/Row.encoder = @Checkpoint()\nExperiment.shots = 1\nExperiment.queries = 5\n"
+        "Experiment.episodes = 20\nExperiment.validation_episodes = 10\n"
+        "Checkpoint.module = 'my_backbone.MyNet'\n"
+        f"Checkpoint.path = {str(tmp_path / 'my.pth')!r}\n"
+    )
+    records, _ = run(load_experiment(tmp_path / "own.gin", []), tmp_path, "out")
+    [record] = records.values()
+    assert record.student.startswith("MyNet, weights my.pth ")
