@@ -224,7 +224,8 @@ def _parse(text: str, name: str | None, folder: Path, folders: Sequence[Path]) -
         line = statement.location.line_num
         if isinstance(statement, IncludeStatement):
             gin.parse_config(_named("\n" * done + "\n".join(lines[done : line - 1]), name))
-            parse_file(included_file(statement.filename, [folder, *folders]), folders)
+            included = included_file(statement.filename, [folder, *folders], name or "--set")
+            parse_file(included, folders)
             done = line
         elif isinstance(statement, ImportStatement) and statement.module.split(".")[0] != "__gin__":
             _register_own(module_beside(statement.module, folder))

@@ -119,7 +119,7 @@ def test_what_cannot_be_included_or_imported(tmp_path: Path) -> None:
     file.write_text("include 'datasets/minni.gin'\n")
     with pytest.raises(FileNotFoundError) as missing:
         load_experiment(file, [])
-    for part in ("datasets/minni.gin", str(tmp_path), str(REPOSITORY / "gin")):
+    for part in ("own.gin includes 'datasets/minni.gin'", str(tmp_path), str(REPOSITORY / "gin")):
         assert part in str(missing.value)
     (tmp_path / "module_that_fails.py").write_text("1 / 0\n")
     (tmp_path / "colorsys.py").write_text("")
