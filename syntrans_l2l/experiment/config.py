@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from tokenize import TokenError
 from types import ModuleType
 
 from gin.config_parser import (
@@ -197,7 +198,7 @@ def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
         raise
     except ImportError as error:
         raise ImportError(f"{file}: {_one_line(error)}") from error
-    except (SyntaxError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except (SyntaxError, TokenError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise ValueError(f"{file}: {_one_line(error)}") from error
 
 

@@ -79,6 +79,12 @@ def test_mistakes_are_named_with_file_and_line(tmp_path: Path) -> None:
     file.write_text("Experiment.seed = %SEED\n")
     with pytest.raises(ValueError, match=r"mine\.gin.*SEED"):
         load_experiment(file, [])
+    file.write_text("Experiment.methods = [@ProtoNet()\n")
+    with pytest.raises(ValueError, match=r"mine\.gin.*EOF"):
+        load_experiment(file, [])
+    file.write_text("include 'mine.gin'\n")  # itself
+    with pytest.raises(ValueError, match=r"mine\.gin"):
+        load_experiment(file, [])
     with pytest.raises(ValueError, match="nothing"):
         load_experiment(EXPERIMENTS[0], ["nothing.at_all = 1"])
     with pytest.raises(FileNotFoundError, match="no configuration file"):
