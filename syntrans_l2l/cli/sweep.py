@@ -11,44 +11,14 @@ seeds end in one table of means and standard deviations.
 """
 
 import argparse
-import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
+from syntrans_l2l.cli.cells import Cell, Place, cells_here, cells_on_ray
 from syntrans_l2l.cli.common import add_device, add_set, device, guarded, parser
-
-RETRIES = 3  # of a cell whose worker died
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One method at one seed and number of shots on the data of one gin file."""
-
-    gin: Path
-    bindings: tuple[str, ...]
-    seed: int
-    shots: int
-    method: str
-
-    def __str__(self) -> str:
-        return f"{self.gin.stem}, seed {self.seed}, {self.shots}-shot, {self.method}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where cells find data and stages and leave records, the versions that these name,
-    and the device."""
-
-    root: Path
-    cache: Path
-    out: Path
-    versions: Mapping[str, str]
-    device: str | None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,7 +46,16 @@ def _sweep(arguments: argparse.Namespace) -> int:
         device(arguments.device)
     cells = make_cells(arguments, places.root)
     RecordStore(out)
-    ran = _here(cells, place) if one_by_one else _on_ray(cells, place, arguments)
+    if one_by_one:
+        ran = cells_here(cells, place)
+    else:
+        ran = cells_on_ray(
+            cells,
+            place,
+            workers=arguments.workers,
+            address=arguments.address,
+            gpus=arguments.gpus,
+        )
     failed = []
     for cell, problem in tqdm(ran, total=len(cells), desc="cells", unit="cell"):
         if problem:
@@ -144,87 +123,6 @@ def make_cells(arguments: argparse.Namespace, root: Path) -> list[Cell]:
     if unknown := set(arguments.methods or ()) - names:
         raise ValueError(f"--methods names {sorted(unknown)}, which are no rows; rows: {names}")
     return list(dict.fromkeys(cells))
-
-
-def run_cell(cell: Cell, place: Place, progress: Any = None) -> str:
-    """Compute the cell's record where there is none; what went wrong, or nothing."""
-    # imported here, because a worker's process begins here
-    from dataclasses import replace
-
-    from syntrans_l2l.cache import Cache
-    from syntrans_l2l.experiment.config import load_experiment, operative_config
-    from syntrans_l2l.progress import silent
-    from syntrans_l2l.reporting.records import RecordStore
-
-    try:
-        experiment = load_experiment(cell.gin, list(cell.bindings))
-        titles = {cell.method, experiment.reference}  # the difference to the reference is recorded
-        methods = [row for row in experiment.rows if row.title in titles]
-        alone = replace(experiment, methods=methods, shots=[cell.shots], comparisons=())
-        for _ in alone.run(
-            root=place.root,
-            cache=Cache(place.cache),
-            store=RecordStore(place.out),
-            config=operative_config(),
-            versions=place.versions,
-            device=device(place.device),
-            progress=progress or silent,
-        ):
-            pass
-    except Exception as error:  # whatever it is, the other cells go on
-        return f"{type(error).__name__}: {error}"
-    return ""
-
-
-def _here(cells: Sequence[Cell], place: Place) -> Iterator[tuple[Cell, str]]:
-    from syntrans_l2l.cli.bars import bar
-
-    for cell in cells:
-        yield cell, run_cell(cell, place, bar)
-
-
-def _on_ray(
-    cells: Sequence[Cell], place: Place, arguments: argparse.Namespace
-) -> Iterator[tuple[Cell, str]]:
-    """Cells in the order in which they end.
-
-    Raises:
-        ImportError: Ray is not installed.
-        ConnectionError: no cluster at --address.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise ImportError(
-            f"several workers need Ray ({error}); install it with: "
-            'pip install "syntrans-l2l[cluster]"'
-        ) from error
-
-    if arguments.address:
-        ray.init(address=arguments.address, log_to_driver=False)
-    else:
-        ray.init(
-            num_cpus=arguments.workers, include_dashboard=False, log_to_driver=False,
-            logging_level=logging.ERROR,
-        )  # fmt: skip
-    return _collected(ray, cells, place, arguments.gpus)
-
-
-def _collected(
-    ray: Any, cells: Sequence[Cell], place: Place, gpus: float
-) -> Iterator[tuple[Cell, str]]:
-    task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)(run_cell)
-    running = {task.remote(cell, place): cell for cell in cells}
-    try:
-        while running:
-            [done], _ = ray.wait(list(running))
-            cell = running.pop(done)
-            try:
-                yield cell, ray.get(done)
-            except ray.exceptions.RayError as error:
-                yield cell, f"its worker died {RETRIES + 1} times ({type(error).__name__})"
-    finally:
-        ray.shutdown()
 
 
 def _parser() -> argparse.ArgumentParser:

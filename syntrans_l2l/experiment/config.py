@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from tokenize import TokenError
 from types import ModuleType
 
 from gin.config_parser import (
@@ -222,7 +223,7 @@ def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
         raise
     except ImportError as error:
         raise ImportError(f"{file}: {_one_line(error)}") from error
-    except (SyntaxError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except (SyntaxError, TokenError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise ValueError(f"{file}: {_one_line(error)}") from error
 
 
@@ -249,7 +250,8 @@ def _parse(text: str, name: str | None, folder: Path, folders: Sequence[Path]) -
         line = statement.location.line_num
         if isinstance(statement, IncludeStatement):
             gin.parse_config(_named("\n" * done + "\n".join(lines[done : line - 1]), name))
-            parse_file(included_file(statement.filename, [folder, *folders]), folders)
+            included = included_file(statement.filename, [folder, *folders], name or "--set")
+            parse_file(included, folders)
             done = line
         elif isinstance(statement, ImportStatement) and statement.module.split(".")[0] != "__gin__":
             _register_own(module_beside(statement.module, folder))

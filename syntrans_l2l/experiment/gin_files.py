@@ -42,8 +42,8 @@ def search_path(file: Path) -> list[Path]:
     return list(dict.fromkeys([folder, folder.parent, shipped()]))
 
 
-def included_file(name: str, folders: Sequence[Path]) -> Path:
-    """What `include 'NAME'` means.
+def included_file(name: str, folders: Sequence[Path], by: str) -> Path:
+    """What `include 'NAME'` means in the file `by`.
 
     Raises:
         FileNotFoundError: none of the folders has it.
@@ -52,7 +52,7 @@ def included_file(name: str, folders: Sequence[Path]) -> Path:
         if (folder / name).is_file():
             return folder / name
     places = ", ".join(map(str, dict.fromkeys(folders)))
-    raise FileNotFoundError(f"no file {name!r} to include; looked for in {places}")
+    raise FileNotFoundError(f"{by} includes {name!r}, which is in none of {places}")
 
 
 def module_beside(name: str, folder: Path) -> ModuleType:

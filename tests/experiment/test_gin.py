@@ -79,6 +79,12 @@ def test_mistakes_are_named_with_file_and_line(tmp_path: Path) -> None:
     file.write_text("Experiment.seed = %SEED\n")
     with pytest.raises(ValueError, match=r"mine\.gin.*SEED"):
         load_experiment(file, [])
+    file.write_text("Experiment.methods = [@ProtoNet()\n")
+    with pytest.raises(ValueError, match=r"mine\.gin.*EOF"):
+        load_experiment(file, [])
+    file.write_text("include 'mine.gin'\n")  # itself
+    with pytest.raises(ValueError, match=r"mine\.gin"):
+        load_experiment(file, [])
     with pytest.raises(ValueError, match="nothing"):
         load_experiment(EXPERIMENTS[0], ["nothing.at_all = 1"])
     with pytest.raises(FileNotFoundError, match="no configuration file"):
@@ -119,7 +125,7 @@ def test_what_cannot_be_included_or_imported(tmp_path: Path) -> None:
     file.write_text("include 'datasets/minni.gin'\n")
     with pytest.raises(FileNotFoundError) as missing:
         load_experiment(file, [])
-    for part in ("datasets/minni.gin", str(tmp_path), str(REPOSITORY / "gin")):
+    for part in ("own.gin includes 'datasets/minni.gin'", str(tmp_path), str(REPOSITORY / "gin")):
         assert part in str(missing.value)
     (tmp_path / "module_that_fails.py").write_text("1 / 0\n")
     (tmp_path / "colorsys.py").write_text("")
