@@ -1,18 +1,21 @@
 """What figures of SynTrans are drawn from, besides what every method has."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from syntrans_l2l.algorithms.scoring import Given, episode_scores
-from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.diagnostics import alpha_curve, of_weights
 
+if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
+    from syntrans_l2l.algorithms.syntrans import SynTrans
+
 
 def diagnostics(
-    algorithm: SynTrans,
+    algorithm: "SynTrans",
     given: Mapping[str, Given],
     episodes: Mapping[str, Episodes],
     alphas: Sequence[float],

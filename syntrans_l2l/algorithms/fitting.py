@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,11 +13,13 @@ from syntrans_l2l.algorithms.scoring import Given, episode_scores, to_semantic
 from syntrans_l2l.algorithms.selection import Choice, select, selected
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.algorithms.stages import Stages
-from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.cache import Cache, tensor_digest
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.training.job import Job
+
+if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
+    from syntrans_l2l.algorithms.syntrans import SynTrans
 
 _JOB = Job()
 
@@ -33,7 +35,7 @@ def fit_syntrans(
     episodes: int = 2_000,
     job: Job = _JOB,
     cache: Cache | None = None,
-) -> SynTrans:
+) -> "SynTrans":
     """Fit SynTrans on features of base classes, and select its settings on validation classes.
 
     Args:
@@ -82,7 +84,7 @@ def fit_on_episodes(
     choice: Choice | None = None,
     job: Job = _JOB,
     cache: Cache | None = None,
-) -> SynTrans:
+) -> "SynTrans":
     """`fit_syntrans` with validation episodes that were drawn before.
 
     Args:
@@ -97,6 +99,8 @@ def fit_on_episodes(
     Raises:
         ValueError: base and validation do not fit each other.
     """
+    from syntrans_l2l.algorithms.syntrans import SynTrans
+
     settings = settings or SynTransSettings()
     _check(base, validation, settings, ways=episodes.ways, shots=episodes.shots)
     stages = Stages(base=base, settings=settings, job=job, cache=cache)

@@ -17,6 +17,7 @@ from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.seeds import derived
 from syntrans_l2l.training.bridge import class_centres, fit_bridges, make_folds
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.meta import meta_train
@@ -51,7 +52,9 @@ class Stages:
     @cached_property
     def folds(self) -> list[list[int]]:
         """The base classes of each fold of cross-fitting."""
-        return make_folds(len(self.base.class_names), self.settings.folds, self.job.seed)
+        return make_folds(
+            len(self.base.class_names), self.settings.folds, derived(self.job.seed, "folds")
+        )
 
     def left_out(self) -> Tensor:
         """For each base class the fold whose bridge has not seen it, [B]."""
@@ -108,7 +111,7 @@ class Stages:
         reconstructor = None
         if self.bridges:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.job.seed)
+                torch.manual_seed(derived(self.job.seed, "reconstructor"))
                 reconstructor = SemanticWeightReconstructor(
                     self.bridges,
                     self.features.shape[1],
@@ -134,7 +137,7 @@ class Stages:
                     self.settings.meta,
                     ways=ways,
                     shots=shots,
-                    seed=self.job.seed,
+                    seed=derived(self.job.seed, "stage 4"),
                     advance=advance,
                 )
             return classifier.state_dict()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from torch import Tensor
 
@@ -12,13 +12,15 @@ from syntrans_l2l.algorithms.fitting import fit_on_episodes
 from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
 from syntrans_l2l.algorithms.one_product import OneProduct
 from syntrans_l2l.algorithms.settings import SynTransSettings
-from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import required_bank
 from syntrans_l2l.progress import Advance, Progress
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.training.job import Job
+
+if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
+    from syntrans_l2l.algorithms.syntrans import SynTrans
 
 Variant = Literal["full", "shuffled", "reselected", "visual"]
 _NAMES = {
@@ -79,7 +81,7 @@ class SynTransRow(Method):
 
         return Predictor(classify.logits, algorithm.selected, "heads on base features", diagnose)
 
-    def fit(self, arena: Arena, validation: Episodes) -> SynTrans:
+    def fit(self, arena: Arena, validation: Episodes) -> "SynTrans":
         """The algorithm behind the row, for tasks of features; it has no table of classes yet."""
         choice = None
         if self.variant == "shuffled":

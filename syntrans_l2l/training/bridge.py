@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.progress import Advance, Progress, silent
+from syntrans_l2l.seeds import derived
 from syntrans_l2l.training.precision import Precision, autocast, resolve
 
 SCALE = 16.0  # of cosines in cross-entropies
@@ -80,7 +81,8 @@ def fit_bridges(
 ) -> list[Bridge]:
     """Cross-fitting: the bridge of each fold learns from the classes of all other folds.
 
-    With a single fold there are no others, and it learns from all classes.
+    With a single fold there are no others, and it learns from all classes. Each fold has a seed of
+    its own, derived from `seed`.
     """
     classes = range(len(semantics))
     kept = [[c for c in classes if len(folds) == 1 or c not in fold] for fold in folds]
@@ -89,7 +91,13 @@ def fit_bridges(
     with progress(stage, total=settings.epochs * images, unit="img") as advance:
         return [
             fit_bridge(
-                features, labels, semantics, part, settings, seed=seed + number, advance=advance
+                features,
+                labels,
+                semantics,
+                part,
+                settings,
+                seed=derived(seed, "bridge", number),
+                advance=advance,
             )
             for number, part in enumerate(kept)
         ]

@@ -18,6 +18,7 @@ from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.statistics import episode_accuracies
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.syntrans import SynTransRow
+from syntrans_l2l.seeds import derived
 from syntrans_l2l.training.bridge import BridgeTraining, fit_bridges, make_folds
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.meta import MetaTraining
@@ -128,7 +129,7 @@ def plainly(
     s_base, s_novel = unit(base - base.mean(0)), unit(novel - base.mean(0))
     bridges = fit_bridges(
         unit(arena.features["train"]), arena.data.train.labels, s_base,
-        make_folds(len(base), parts.folds, seed=arena.seed), parts.bridge,
+        make_folds(len(base), parts.folds, seed=derived(arena.seed, "folds")), parts.bridge,
         seed=arena.seed, stage="",
     )  # fmt: skip
     z = unit(arena.features["test"])
