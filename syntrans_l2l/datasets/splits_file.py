@@ -15,6 +15,8 @@ from syntrans_l2l.datasets.contents import some_of
 from syntrans_l2l.datasets.folders import (
     class_folders,
     find,
+    is_file,
+    is_folder,
     image_files,
     name_on_disk,
     unique_names,
@@ -64,7 +66,7 @@ def from_listing(root: Path, splits: Mapping[str, object], where: str) -> Pictur
     named = _checked(splits, where)
     classes = [name for split in SPLITS for name in named[split]]
     folders = {name: find(root, name) for name in classes}
-    if missing := [name for name, folder in folders.items() if not folder.is_dir()]:
+    if missing := [name for name, folder in folders.items() if not is_folder(folder)]:
         raise FileNotFoundError(
             f"{some_of(missing, 'class folders are missing')}, below {root}; correct root or "
             f"{where}"
@@ -112,7 +114,7 @@ def from_tables(root: Path, tables: Mapping[str, Path]) -> Pictures:
         labels: dict[str, dict[str, Path]] = {}
         for filename, label in _rows(table):
             places = [root / filename, root / "images" / filename, root / label / filename]
-            path = next((place for place in places if place.is_file()), None)
+            path = next((place for place in places if is_file(place)), None)
             if path is None:
                 missing.append(filename)
                 continue
@@ -197,7 +199,7 @@ def find_splits(root: Path, splits: str) -> Pictures:
         ValueError: it is not of its form.
     """
     listing = find(root, splits or "splits.json")
-    if listing.is_file():
+    if is_file(listing):
         return from_listing(root, read_json(listing), str(listing))
     folder = find(root, splits)
     if tables := _of_each_split(folder, ".csv"):
@@ -217,7 +219,7 @@ def _of_each_split(folder: Path, suffix: str) -> dict[str, Path]:
         split: place
         for split, spellings in _SPELLINGS.items()
         for place in (folder / f"{name}{suffix}" for name in reversed(spellings))
-        if (place.is_file() if suffix else place.is_dir())
+        if (is_file(place) if suffix else is_folder(place))
     }
     return {split: found[split] for split in SPLITS} if len(found) == len(SPLITS) else {}
 
@@ -236,7 +238,7 @@ def read_names(root: Path, pictures: Pictures) -> dict[str, dict[str, str]]:
         ValueError: it is not of this form, or names folders that are none and lacks classes.
     """
     path = root / NAMES
-    given = read_json(path) if path.is_file() else {}
+    given = read_json(path) if is_file(path) else {}
     if wrong := [
         key for key, name in given.items() if not isinstance(name, str) or not name.split()
     ]:
