@@ -15,9 +15,9 @@ from syntrans_l2l.datasets.contents import some_of
 from syntrans_l2l.datasets.folders import (
     class_folders,
     find,
+    image_files,
     is_file,
     is_folder,
-    image_files,
     name_on_disk,
     unique_names,
 )
