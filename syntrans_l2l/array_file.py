@@ -134,7 +134,7 @@ def _text(value: object) -> str:
 def _native(values: object) -> NDArray[np.generic]:
     """An array in the machine's own order of bytes, which is the only one torch reads."""
     array = np.asarray(values)
-    return np.require(array, array.dtype.newbyteorder("="), "CW")
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "W"])
 
 
 def _one_line(error: Exception) -> str:

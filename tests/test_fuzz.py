@@ -44,38 +44,31 @@ def mutated(value: Any, chance: random.Random) -> Any:
     if isinstance(value, dict) and value and chance.random() < 0.8:
         key = chance.choice(list(value))
         kept = {each: what for each, what in value.items() if each != key}
-        return chance.choice(
-            [
-                lambda: kept,
-                lambda: {**kept, chance.choice(["Train", "seed", "", "val"]): value[key]},
-                lambda: {**value, key: mutated(value[key], chance)},
-                lambda: {**value, key: mutated(value[key], chance)},
-            ]
-        )()
+        renamed = {**kept, chance.choice(["Train", "seed", "", "val"]): value[key]}
+        changed = {**value, key: mutated(value[key], chance)}
+        return chance.choice([kept, renamed, changed, changed])
     if isinstance(value, list) and value and chance.random() < 0.7:
         place = chance.randrange(len(value))
+        changed_list = [*value[:place], mutated(value[place], chance), *value[place + 1 :]]
         return chance.choice(
-            [
-                lambda: value[:place] + value[place + 1 :],
-                lambda: [*value, value[place]],
-                lambda: [*value[:place], mutated(value[place], chance), *value[place + 1 :]],
-            ]
-        )()
+            [value[:place] + value[place + 1 :], [*value, value[place]], changed_list]
+        )
     return chance.choice(ODD)
 
 
 def damaged(content: bytes, chance: random.Random) -> bytes:
     """The bytes with one of them changed, some left out, or something between them."""
     place = chance.randrange(len(content))
+    before, after = content[:place], content[place:]
     return chance.choice(
         [
-            lambda: content[:place] + chance.randbytes(1) + content[place + 1 :],
-            lambda: content[:place],
-            lambda: content[:place] + content[place + chance.randrange(9) :],
-            lambda: content[:place] + chance.randbytes(5) + content[place:],
-            lambda: b"\xef\xbb\xbf" + content,
+            before + chance.randbytes(1) + after[1:],
+            before,
+            before + after[chance.randrange(9) :],
+            before + chance.randbytes(5) + after,
+            b"\xef\xbb\xbf" + content,
         ]
-    )()
+    )
 
 
 def change_splits(folder: Path, chance: random.Random) -> Callable[[], object]:

@@ -42,12 +42,28 @@ def class_folders(folder: Path) -> list[Path]:
     )
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a name that is too long to ask for is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, as `is_folder`."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def find(root: Path, name: str) -> Path:
     """`root`/`name`, whichever Unicode form the disk has it in: accents in one sign or two."""
     path = root
     for part in Path(name).parts:
         wanted = path / part
-        if not wanted.exists() and path.is_dir() and not part.isascii():
+        if not part.isascii() and not (is_folder(wanted) or is_file(wanted)) and is_folder(path):
             names = {name_on_disk(each): each for each in path.iterdir()}
             wanted = names.get(normal_name(part), wanted)
         path = wanted

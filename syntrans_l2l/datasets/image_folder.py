@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from syntrans_l2l.datasets.base import SPLITS, check_least, named_with_least
+from syntrans_l2l.datasets.class_names import read_names
+from syntrans_l2l.datasets.folders import is_folder
 from syntrans_l2l.datasets.images import ImageBenchmark, ImageFiles, files_of_classes
-from syntrans_l2l.datasets.splits_file import find_splits, from_listing, read_names
+from syntrans_l2l.datasets.splits_file import find_splits, from_listing
 
 Classes = Mapping[str, Sequence[str]]
 
@@ -53,7 +55,7 @@ class ImageFolderBenchmark(ImageBenchmark):
             ValueError: the splits do not fit.
         """
         folder = root / self.root
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise FileNotFoundError(f"no folder of pictures at {folder}; correct root")
         if isinstance(self.splits, str):
             pictures = find_splits(folder, self.splits)

@@ -1,7 +1,6 @@
-"""How people say which classes are base, validation and novel, and what classes are called.
+"""How people say which classes are base, validation and novel.
 
-A JSON file of class folders, three CSV files of pictures, or three folders of class folders;
-and a JSON file of names.
+A JSON file of class folders, three CSV files of pictures, or three folders of class folders.
 """
 
 import csv
@@ -16,11 +15,12 @@ from syntrans_l2l.datasets.folders import (
     class_folders,
     find,
     image_files,
+    is_file,
+    is_folder,
     name_on_disk,
     unique_names,
 )
 
-NAMES = "class_names.json"
 FORM = '{"train": ["CLASS", ...], "val": [...], "test": [...]}'
 _SPELLINGS = {"train": ("train",), "validation": ("val", "validation"), "test": ("test",)}
 
@@ -64,7 +64,7 @@ def from_listing(root: Path, splits: Mapping[str, object], where: str) -> Pictur
     named = _checked(splits, where)
     classes = [name for split in SPLITS for name in named[split]]
     folders = {name: find(root, name) for name in classes}
-    if missing := [name for name, folder in folders.items() if not folder.is_dir()]:
+    if missing := [name for name, folder in folders.items() if not is_folder(folder)]:
         raise FileNotFoundError(
             f"{some_of(missing, 'class folders are missing')}, below {root}; correct root or "
             f"{where}"
@@ -112,7 +112,7 @@ def from_tables(root: Path, tables: Mapping[str, Path]) -> Pictures:
         labels: dict[str, dict[str, Path]] = {}
         for filename, label in _rows(table):
             places = [root / filename, root / "images" / filename, root / label / filename]
-            path = next((place for place in places if place.is_file()), None)
+            path = next((place for place in places if is_file(place)), None)
             if path is None:
                 missing.append(filename)
                 continue
@@ -197,7 +197,7 @@ def find_splits(root: Path, splits: str) -> Pictures:
         ValueError: it is not of its form.
     """
     listing = find(root, splits or "splits.json")
-    if listing.is_file():
+    if is_file(listing):
         return from_listing(root, read_json(listing), str(listing))
     folder = find(root, splits)
     if tables := _of_each_split(folder, ".csv"):
@@ -217,46 +217,10 @@ def _of_each_split(folder: Path, suffix: str) -> dict[str, Path]:
         split: place
         for split, spellings in _SPELLINGS.items()
         for place in (folder / f"{name}{suffix}" for name in reversed(spellings))
-        if (place.is_file() if suffix else place.is_dir())
+        if (is_file(place) if suffix else is_folder(place))
     }
     return {split: found[split] for split in SPLITS} if len(found) == len(SPLITS) else {}
 
 
 def _files(tables: Mapping[str, Path]) -> str:
     return ", ".join(str(table) for table in tables.values())
-
-
-def read_names(root: Path, pictures: Pictures) -> dict[str, dict[str, str]]:
-    """The names of all classes, from `root`/class_names.json where there is one.
-
-    It maps class folders, or their last part, to names: {"n02110341": "dalmatian"}. A class
-    that it lacks is called as its folder is.
-
-    Raises:
-        ValueError: it is not of this form, or names folders that are none and lacks classes.
-    """
-    path = root / NAMES
-    given = read_json(path) if path.is_file() else {}
-    if wrong := [
-        key for key, name in given.items() if not isinstance(name, str) or not name.split()
-    ]:
-        raise ValueError(f"{path}: {', '.join(wrong[:3])} must have a name as text")
-    used: set[str] = set()
-    names: dict[str, dict[str, str]] = {}
-    lacking = []
-    for split, classes in pictures.items():
-        names[split] = {}
-        for key in classes:
-            told = next((each for each in (key, key.rpartition("/")[2]) if each in given), None)
-            if told is None:
-                lacking.append(key)
-            else:
-                used.add(told)
-            name = key if told is None else " ".join(str(given[told]).split())
-            names[split][key] = normal_name(name)
-    if given and lacking and (unknown := sorted(set(given) - used)):
-        raise ValueError(
-            f"{path} names {some_of(unknown, 'folders')}, which are no classes, and lacks "
-            f"{some_of(lacking, 'classes', 3)}"
-        )
-    return unique_names(names)

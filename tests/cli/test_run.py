@@ -141,7 +141,7 @@ def test_a_missing_archive(tmp_path: Path) -> None:
 def test_bad_settings(make_archive: MakeArchive, tmp_path: Path) -> None:
     root = make_archive(images=16)
     out, vectors = tmp_path / "out", vectors_file(tmp_path)
-    fails_with("has 16 images, but shots + queries = 5 + 15", run(root, out, vectors))
+    fails_with("shots + queries = 5 + 15 images a class are needed, and", run(root, out, vectors))
     small = (vectors, "Experiment.queries = 5")
     fails_with(
         "7 ways asked for, but there are only 6", run(root, out, *small, "Experiment.ways = 7")

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from PIL import Image
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import images
 from syntrans_l2l.datasets.cub import Cub
+from syntrans_l2l.datasets.decoding import decode
 from syntrans_l2l.datasets.folders import class_folders, image_files
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
 from syntrans_l2l.datasets.published import classes
+from syntrans_l2l.progress import Advance, silent
 
 SPLITS = {"train": ["a"], "val": ["b"], "test": ["c"]}
 
@@ -69,9 +72,11 @@ def test_check_images_opens_every_picture(tmp_path: Path) -> None:
     write_cub(tmp_path / "CUB_200_2011", 1)
     opened = []
 
-    def progress(stage: str, *, total: int, unit: str, done: int = 0):  # type: ignore[no-untyped-def]
+    def progress(
+        stage: str, *, total: int, unit: str, done: int = 0
+    ) -> AbstractContextManager[Advance]:
         opened.append(total)
-        return images.silent(stage, total=total, unit=unit, done=done)
+        return silent(stage, total=total, unit=unit, done=done)
 
     Cub().check_images(tmp_path, progress)
     assert opened == [200]
@@ -86,7 +91,7 @@ def test_broken_pictures_in_other_files_are_named_by_number(
 ) -> None:
     order = {split: range(len(each)) for split, each in classes("mini_imagenet").items()}
     write_parquet(tmp_path, 1, (84, 84), order)
-    rows, decode = iter(range(100)), images.decode
+    rows = iter(range(100))
 
     def decode_all_but_one(picture: bytes, size: int, *, where: str) -> torch.Tensor:
         return decode(b"" if next(rows) == 70 else picture, size, where=where)
@@ -120,11 +125,13 @@ root = Path({str(tmp_path)!r})
 ImageFolderBenchmark(root="set", splits={SPLITS!r}, size=16).load(root, Cache(root / "cache"))
 """
     assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode != 0
-    seen = []
-    decode = images.decode
-    monkeypatch.setattr(
-        images, "decode", lambda path, *size, **where: seen.append(path) or decode(path, *size)
-    )
+    seen: list[Path] = []
+
+    def decode_and_tell(path: Path, size: int, *, where: str) -> torch.Tensor:
+        seen.append(path)
+        return decode(path, size)
+
+    monkeypatch.setattr(images, "decode", decode_and_tell)
     resumed = data.load(tmp_path, Cache(tmp_path / "cache"))
     assert [path.name for path in seen] == [f"{n % 10:02d}.png" for n in range(12, 30)]
     whole = data.load(tmp_path, Cache(tmp_path / "another"))

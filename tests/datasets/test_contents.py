@@ -112,9 +112,14 @@ def test_digests_are_remembered_and_not_trusted_blindly(
 ) -> None:
     """Files are read once; those of this moment may yet change within a tick, and are not kept."""
     files = sorted(write_set(tmp_path / "set").glob("*/*.png"))
-    cache, read = Cache(tmp_path / "cache"), []
-    sha = contents._sha256
-    monkeypatch.setattr(contents, "_sha256", lambda file: read.append(file) or sha(file))
+    cache, sha = Cache(tmp_path / "cache"), contents._sha256
+    read: list[Path] = []
+
+    def counted(file: Path) -> str:
+        read.append(file)
+        return sha(file)
+
+    monkeypatch.setattr(contents, "_sha256", counted)
     first = content_digests(files, cache)
     assert content_digests(files, cache) == first and read == 2 * files
     monkeypatch.setattr(contents, "_SETTLED", -1)

@@ -1,6 +1,7 @@
 """Every mode that pictures come in, each against what NumPy makes of the same values."""
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def grey(values: NDArray[Any]) -> NDArray[np.uint8]:
     ],
 )
 def test_wide_grey_values_are_scaled(top: float, kind: type, suffix: str) -> None:
-    values = (RAMP * top).astype(kind)
+    values: NDArray[Any] = (RAMP * top).astype(kind)
     shown = decoded(Image.fromarray(values), suffix)
     np.testing.assert_array_equal(shown, grey(values.astype(np.float64) * (255 / top)))
 
@@ -62,6 +63,22 @@ def test_values_that_are_no_brightness_are_refused_by_name(
     Image.fromarray(values.astype(np.int32 if whole else np.float32)).save(file)
     with pytest.raises(ValueError, match=r"depth\.tif: not an image \(grey values .*8 or 16 bits"):
         decode(file, SIZE)
+
+
+def test_a_dark_picture_of_declared_12_bits_stays_dark(tmp_path: Path) -> None:
+    """A TIFF that packs two values in three bytes; PIL reads such files and writes none."""
+    values = (RAMP * 200).astype(np.uint16)  # of 4095: without the tag it would pass for 8 bits
+    high, low = values[:, ::2], values[:, 1::2]
+    packed = np.stack([high >> 4, (high & 15) << 4 | low >> 8, low & 255], -1).astype(np.uint8)
+    tags = {256: SIZE, 257: SIZE, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: SIZE,
+            279: packed.size}  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    header = b"II*\0" + struct.pack("<I", 8 + packed.size)
+    (tmp_path / "dark.tif").write_bytes(
+        header + packed.tobytes() + struct.pack("<H", len(tags)) + entries + bytes(4)
+    )
+    shown = np.asarray(decode(tmp_path / "dark.tif", SIZE).permute(1, 2, 0))
+    np.testing.assert_array_equal(shown, grey(values * (255 / 4095)))
 
 
 def test_transparent_pixels_are_laid_on_white() -> None:
@@ -93,7 +110,7 @@ def test_one_bit_and_four_inks() -> None:
 
 @pytest.mark.parametrize("mode", [np.uint8, np.uint16])
 def test_pictures_are_turned_as_their_camera_was_held(mode: type) -> None:
-    values = (RAMP * np.iinfo(mode).max).astype(mode)
+    values: NDArray[Any] = (RAMP * np.iinfo(mode).max).astype(mode)
     expected = grey(values * (255 / np.iinfo(mode).max))
     image, exif = Image.fromarray(values), Image.Exif()
     for orientation, turned in ((3, expected[::-1, ::-1]), (6, np.rot90(expected, -1)),
