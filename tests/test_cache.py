@@ -157,7 +157,7 @@ def test_a_stamped_entry_is_read_without_hashing_and_any_other_is_hashed(
 ) -> None:
     cache = Cache(tmp_path)
     cache.save("features", KEY, {"z": torch.ones(50)})
-    cache.fill("images", KEY, {"train": (5,)}, lambda tensors: tensors["train"].fill_(1))
+    cache.fill("images", KEY, {"train": (5,)}, lambda tensors, mark: tensors["train"].fill_(1))
     hashed = []
 
     def counted(tensors: dict[str, torch.Tensor]) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from command_line import records
 from common import REPOSITORY
-from leaderboard import main as leaderboard
+
+from syntrans_l2l.cli.leaderboard import main as leaderboard
 
 SOURCE = '''
 import gin

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.encoders.students import Students
+from syntrans_l2l.encoders.base import Workspace
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.records import RecordStore
 from syntrans_l2l.semantics.bank_file import read_bank
 from syntrans_l2l.semantics.descriptors import Descriptor
 from syntrans_l2l.semantics.synmine import SynMine
-from syntrans_l2l.training.base import BaseTraining
+from syntrans_l2l.training.job import Job
 
 
 class Tower:
@@ -49,11 +49,8 @@ class Describer:
 
 
 def preparation(data: FewShotData, folder: Path) -> Preparation:
-    students = Students(
-        data=replace(data, name="../a/b"), make=None, base_training=BaseTraining(),
-        cache=Cache(folder), device=torch.device("cpu"), seed=0,
-    )  # fmt: skip
-    return Preparation(students)
+    work = Workspace(data=replace(data, name="../a/b"), cache=Cache(folder), job=Job())
+    return Preparation(work, {})
 
 
 def test_the_bank_of_a_record_is_beside_it(
