@@ -22,6 +22,7 @@ SHORTER = {  # what stands on a page, and what a test runs
     "max_epochs=10": "max_epochs=1, logger=False, enable_checkpointing=False",
     "epoch_length=100": "epoch_length=2",
     "resnet12, width=32": "resnet12, width=4",
+    "size=84, skip": "size=32, skip",
     '"resnet10t", pretrained=True': '"resnet10t", pretrained=False',
     '"syntrans_cifarfs_cpu.gin"), []': f'"syntrans_cifarfs_cpu.gin"), {BINDINGS!r}',
 }
