@@ -141,6 +141,7 @@ class Cell:
             data_fingerprint=arena.data.fingerprint,
             identity=known,
             settings=settings(method, arena),
+            training_seed=arena.seed,
         )
         store.append(record)
         return record
