@@ -146,20 +146,6 @@ class FunctionRow(Method):
         )
 
 
-ROWS: dict[str, FunctionRow] = {}  # the newest by module and name
-_listeners: list[Callable[[str], object]] = []
-
-
-def on_row(listener: Callable[[str], object]) -> None:
-    """Tell `listener` the key in `ROWS` of each row, of those that there are and of those to come.
-
-    So a configuration language knows a row as soon as the row's module is imported.
-    """
-    _listeners.append(listener)
-    for key in ROWS:
-        listener(key)
-
-
 @overload
 def row(function: Function) -> FunctionRow: ...
 @overload
@@ -194,17 +180,12 @@ def row(
     """
 
     def made(function: Function) -> FunctionRow:
-        made = FunctionRow(
+        return FunctionRow(
             function=function,
             name=name or function.__name__,
             title=title,
             uses_text=uses_text,
             is_transductive=is_transductive,
         )
-        key = f"{function.__module__}.{function.__name__}"
-        ROWS[key] = made
-        for listener in _listeners:
-            listener(key)
-        return made
 
     return made if function is None else made(function)
