@@ -30,7 +30,9 @@ class Record:
     the mean paired difference to the method `delta_vs` over the same episodes; `selected` says
     what was chosen, on which split and from which grid; `identity` holds a hash of each part that
     determines the numbers (see identity.py; empty in records of schema 2), `settings` what labels
-    can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it.
+    can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it;
+    `seed` is that of the episodes, `training_seed` that of students and methods (None where an
+    earlier version did not write it).
     """
 
     id: str
@@ -63,6 +65,7 @@ class Record:
     data_fingerprint: str
     identity: dict[str, str]
     settings: dict[str, object]
+    training_seed: int | None = None
     schema: int = SCHEMA
 
     def __post_init__(self) -> None:
@@ -238,6 +241,7 @@ def _record(line: str) -> Record:
         raise ValueError(f"schema {content.get('schema')}, this version reads 2 and {SCHEMA}")
     if content["schema"] < SCHEMA:
         content = {"identity": {}, "settings": {}, **content}
+    content = {"training_seed": None, **content}
     if missing := _HINTS.keys() - content:
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
     if unknown := content.keys() - _HINTS:
