@@ -7,6 +7,7 @@ from typing import Literal
 
 Mark = Literal["", "best", "second"]
 QUOTED = "†"  # follows the name of every row that is quoted and not measured
+FOREIGN = "‡"  # follows the name of every row that was made elsewhere, on the same episodes
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from syntrans_l2l.semantics.bank_file import MinedBank, write_bank
 
 SCHEMA = 3
 _READ = (2, 3)  # records of schema 2 lack `identity` and `settings`
+ELSEWHERE = "made elsewhere"  # the budget of a row that was added with its author's numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,8 @@ class Record:
     the mean paired difference to the method `delta_vs` over the same episodes; `selected` says
     what was chosen, on which split and from which grid; `identity` holds a hash of each part that
     determines the numbers (see identity.py; empty in records of schema 2), `settings` what labels
-    can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it.
+    can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it;
+    `title` is what tables print for the identifier `method` (empty: the identifier).
     """
 
     id: str
@@ -64,11 +66,17 @@ class Record:
     identity: dict[str, str]
     settings: dict[str, object]
     schema: int = SCHEMA
+    title: str = ""
 
     def __post_init__(self) -> None:
         for name, hint in _HINTS.items():
             if not _fits(getattr(self, name), hint):
                 raise ValueError(f"{name} is {getattr(self, name)!r}")
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether its numbers were computed by code of somebody else."""
+        return self.budget == ELSEWHERE
 
 
 _HINTS = get_type_hints(Record)
@@ -238,6 +246,7 @@ def _record(line: str) -> Record:
         raise ValueError(f"schema {content.get('schema')}, this version reads 2 and {SCHEMA}")
     if content["schema"] < SCHEMA:
         content = {"identity": {}, "settings": {}, **content}
+    content = {"title": "", **content}  # older records of schema 3 have none
     if missing := _HINTS.keys() - content:
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
     if unknown := content.keys() - _HINTS:

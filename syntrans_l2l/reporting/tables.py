@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from syntrans_l2l.reporting.collection import Board, Column, Line, stand_on_different_encoders
-from syntrans_l2l.reporting.grid import QUOTED, Cell, Estimate, Grid, Mark
+from syntrans_l2l.reporting.grid import FOREIGN, QUOTED, Cell, Estimate, Grid, Mark
+from syntrans_l2l.reporting.labels import title
 from syntrans_l2l.reporting.published import Quote, sources
 from syntrans_l2l.reporting.records import Record
 from syntrans_l2l.reporting.ties import Accuracies, ranks, tied_groups
@@ -110,10 +111,17 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool) -> str:
         parts.append(ENCODERS_DIFFER)
     names = dict.fromkeys(record.dataset for record in board.records)
     parts += [_NOTES[dataset] for dataset in names if dataset in _NOTES]
+    foreign = any(record.made_elsewhere for record in board.records)
+    if foreign:
+        parts.append(
+            f"Rows with {FOREIGN} were made elsewhere, on the same episodes; what they have seen "
+            "is what their author says."
+        )
     if quotes:
+        where = "on these episodes" if foreign else "here"
         parts.append(
             f"Rows with {QUOTED} are quoted, on other episodes, and neither marked nor ranked; all "
-            f"others are measured here. Sources: {sources(quotes)}."
+            f"others are measured {where}. Sources: {sources(quotes)}."
         )
     return " ".join(parts)
 
@@ -137,7 +145,8 @@ def _accuracy(record: Record, marks: dict[str, Mark]) -> Estimate:
 
 def _references(board: Board, column: Column) -> str:
     found = (line.cells[column].delta_vs for line in board.lines if column in line.cells)
-    return " / ".join(dict.fromkeys(each for each in found if each))
+    titles = {line.first.method: title(line.first) for line in board.lines}
+    return " / ".join(dict.fromkeys(titles.get(each, each) for each in found if each))
 
 
 def _delta(record: Record | None) -> Estimate | None:
@@ -148,6 +157,8 @@ def _delta(record: Record | None) -> Estimate | None:
 
 def _selected(board: Board, line: Line) -> str:
     parts = []
+    if line.first.made_elsewhere:
+        return "not stated"
     for column, record in line.cells.items():
         if isinstance(values := record.selected.get("values"), dict):
             chosen = ", ".join(f"{key} {value}" for key, value in values.items())
