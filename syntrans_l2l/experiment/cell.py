@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timezone
 from typing import Literal, NamedTuple
 
@@ -90,7 +90,7 @@ class Cell:
         known = identity(self.row.method, self.arena, self.size, self.seed)
         record_id = self._id(reference, known)
         if (found := store.find(record_id)) is not None:
-            return found
+            return replace(found, title=self.row.printed)  # the label is no part of what it is
         row, method, arena, semantics = self.row, self.row.method, self.arena, self.arena.semantics
         start = time.perf_counter()
         validation = self.draw("validation")
@@ -141,6 +141,7 @@ class Cell:
             data_fingerprint=arena.data.fingerprint,
             identity=known,
             settings=settings(method, arena),
+            title=row.printed,
         )
         store.append(record)
         return record

@@ -56,18 +56,16 @@ def leaderboard(
         measured.append(row)
     places = {name(board, column): column for column in board.columns}
     encoder = header.index("encoder")
-    quoted = [
-        [
-            f"{quote.method} {QUOTED} {', '.join(dict.fromkeys(quote.sources))}",
+    groups: dict[str, list[list[Cell]]] = {}  # below a rule each
+    for quote in quotes:
+        groups.setdefault(quote.group, []).append([
+            f"{quote.method} {QUOTED} {', '.join(quote.sources)}",
             *(quote.cells.get(places[title]) if title in places else None
               for title in header[1:encoder]),
             quote.backbone,
             *[None] * (len(header) - encoder - 1),
-        ]
-        for quote in quotes
-    ]  # fmt: skip
-    sections = [measured, quoted] if quoted else [measured]
-    return Grid(_caption(board, quotes, bool(rank)), header, sections)
+        ])  # fmt: skip
+    return Grid(_caption(board, quotes, bool(rank)), header, [measured, *groups.values()])
 
 
 def name(board: Board, column: Column) -> str:
@@ -123,6 +121,8 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool) -> str:
             f"Rows with {QUOTED} are quoted, on other episodes, and neither marked nor ranked; all "
             f"others are measured {where}. Sources: {sources(quotes)}."
         )
+    if groups := list(dict.fromkeys(quote.group for quote in quotes if quote.group)):
+        parts.append(f"Below the last rule: {', '.join(groups)}.")
     return " ".join(parts)
 
 
