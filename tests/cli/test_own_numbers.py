@@ -100,6 +100,8 @@ def test_nearest_means_elsewhere_are_our_protonet(
     [row] = [line for line in table.splitlines() if line.startswith("| Ours ‡ |")]
     assert "| mine | not stated | no | no | 20 | made elsewhere | not stated |" in row
     assert "made elsewhere, on the same episodes" in table
+    assert "| ProtoNet (cosine) |" in table and "| ProtoNet |" in table
+    assert "| minus ProtoNet (cosine) |" in table
 
 
 def test_bad_input_is_one_line(
