@@ -205,15 +205,7 @@ def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
         raise
     except ImportError as error:
         raise ImportError(f"{file}: {_one_line(error)}") from error
-    except (
-        KeyError,
-        SyntaxError,
-        TokenError,
-        TypeError,
-        ValueError,
-        RuntimeError,
-        OSError,
-    ) as error:
+    except (SyntaxError, TokenError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise ValueError(f"{file}: {_one_line(error)}") from error
 
 

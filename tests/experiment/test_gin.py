@@ -188,17 +188,6 @@ def test_old_names_tell_the_new_one(old: str, tmp_path: Path) -> None:
     parse_file(file, [])  # the new one is known
 
 
-def test_a_name_of_two_modules_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for module in ("first_of_two", "second_of_two"):
-        (tmp_path / f"{module}.py").write_text("def same_name():\n    return 0\n")
-    file = tmp_path / "own.gin"
-    file.write_text("import first_of_two\nimport second_of_two\nExperiment.seed = @same_name()\n")
-    with pytest.raises(ValueError, match="Ambiguous selector 'same_name'") as raised:
-        load_experiment(file, [])
-    assert str(raised.value).startswith(str(file)) and "\n" not in str(raised.value)
-
-
 def test_reading_leaves_the_working_directory_alone(tmp_path: Path) -> None:
     """No file is taken from where the command happens to run."""
     (tmp_path / "datasets").mkdir()
