@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 from common import REPOSITORY, MakeArchive
+from prepared import Words
 from synthetic import add
 
 from syntrans_l2l import SynTrans
 from syntrans_l2l.reporting.records import RecordStore
-from syntrans_l2l.semantics.bank import SemanticBank
 
 README = (REPOSITORY / "README.md").read_text()
 STEPS = "range(1000)"
@@ -32,15 +32,6 @@ def side(lines: list[str], mark: str) -> str:
     script = "\n".join(line[1:] for line in lines if line[0] in (" ", mark)) + "\n"
     assert script.count(STEPS) == 1
     return script.replace(STEPS, "range(3)")
-
-
-class Words:
-    """Stands for a sentence encoder, which would be downloaded."""
-
-    def encode_classes(self, class_names: list[str]) -> SemanticBank:
-        generator = torch.Generator().manual_seed(0)
-        vectors = torch.randn(len(class_names), 12, generator=generator)
-        return SemanticBank(tuple(class_names), vectors, "words")
 
 
 @pytest.mark.parametrize("mark", ["-", "+"])
