@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timezone
 from typing import Literal, NamedTuple
 
@@ -92,7 +92,7 @@ class Cell:
         known = identity(self.row.method, self.arena, self.size, self.seed)
         record_id = self._id(reference, known)
         if (found := store.find(record_id)) is not None:
-            return found
+            return replace(found, title=self.row.printed)  # the label is no part of what it is
         row, method, arena, semantics = self.row, self.row.method, self.arena, self.arena.semantics
         start = time.perf_counter()
         validation = self.draw("validation")
@@ -150,6 +150,7 @@ class Cell:
             identity=known,
             settings=settings(method, arena),
             training_seed=arena.seed,
+            title=row.printed,
         )
         store.append(record)
         return record

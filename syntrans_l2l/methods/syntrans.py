@@ -22,6 +22,12 @@ _NAMES = {
     "reselected": "syntrans_shuffled_reselected",
     "visual": "syntrans_visual",
 }
+_TITLES = {
+    "full": "SynTrans",
+    "shuffled": "SynTrans, text shuffled",
+    "reselected": "SynTrans, text shuffled, selected anew",
+    "visual": "SynTrans, visual only",
+}
 
 
 class SynTransRow(Method):
@@ -47,6 +53,10 @@ class SynTransRow(Method):
         self.parts = parts or SynTransSettings()
         self.name = _NAMES[variant]
         self.uses_text = variant != "visual"
+
+    @property
+    def title(self) -> str:
+        return _TITLES[self.variant]
 
     def settings(self) -> dict[str, object]:
         return {"variant": self.variant, **asdict(self.parts)}

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from syntrans_l2l.reporting.collection import Board, Column, Line, stand_on_different_encoders
 from syntrans_l2l.reporting.controls import controls
-from syntrans_l2l.reporting.grid import MINUS_SHUFFLED, QUOTED, Cell, Estimate, Grid, Mark
+from syntrans_l2l.reporting.grid import FOREIGN, MINUS_SHUFFLED, QUOTED, Cell, Estimate, Grid, Mark
+from syntrans_l2l.reporting.labels import title
 from syntrans_l2l.reporting.published import Quote, sources
 from syntrans_l2l.reporting.records import Record
 from syntrans_l2l.reporting.ties import Accuracies, difference, ranks, tied_groups
@@ -65,18 +66,18 @@ def leaderboard(
         measured.append(row)
     places = {name(board, column): column for column in board.columns}
     encoder = header.index("encoder")
-    quoted = [
-        [
-            f"{quote.method} {QUOTED} {', '.join(dict.fromkeys(quote.sources))}",
+    groups: dict[str, list[list[Cell]]] = {}  # below a rule each
+    for quote in quotes:
+        groups.setdefault(quote.group, []).append([
+            f"{quote.method} {QUOTED} {', '.join(quote.sources)}",
             *(quote.cells.get(places[title]) if title in places else None
               for title in header[1:encoder]),
             quote.backbone,
             *[None] * (len(header) - encoder - 1),
-        ]
-        for quote in quotes
-    ]  # fmt: skip
-    sections = [measured, quoted] if quoted else [measured]
-    return Grid(_caption(board, quotes, bool(rank), any(own.values())), header, sections)
+        ])  # fmt: skip
+    return Grid(
+        _caption(board, quotes, bool(rank), any(own.values())), header, [measured, *groups.values()]
+    )
 
 
 def name(board: Board, column: Column) -> str:
@@ -125,11 +126,20 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool, controlled: bo
         parts.append(ENCODERS_DIFFER)
     names = dict.fromkeys(record.dataset for record in board.records)
     parts += [_NOTES[dataset] for dataset in names if dataset in _NOTES]
+    foreign = any(record.made_elsewhere for record in board.records)
+    if foreign:
+        parts.append(
+            f"Rows with {FOREIGN} were made elsewhere, on the same episodes; what they have seen "
+            "is what their author says."
+        )
     if quotes:
+        where = "on these episodes" if foreign else "here"
         parts.append(
             f"Rows with {QUOTED} are quoted, on other episodes, and neither marked nor ranked; all "
-            f"others are measured here. Sources: {sources(quotes)}."
+            f"others are measured {where}. Sources: {sources(quotes)}."
         )
+    if groups := list(dict.fromkeys(quote.group for quote in quotes if quote.group)):
+        parts.append(f"Below the last rule: {', '.join(groups)}.")
     return " ".join(parts)
 
 
@@ -152,7 +162,8 @@ def _accuracy(record: Record, marks: dict[str, Mark]) -> Estimate:
 
 def _references(board: Board, column: Column) -> str:
     found = (line.cells[column].delta_vs for line in board.lines if column in line.cells)
-    return " / ".join(dict.fromkeys(each for each in found if each))
+    titles = {line.first.method: title(line.first) for line in board.lines}
+    return " / ".join(dict.fromkeys(titles.get(each, each) for each in found if each))
 
 
 def _delta(record: Record | None) -> Estimate | None:
@@ -173,6 +184,8 @@ def _worth(
 
 def _selected(board: Board, line: Line) -> str:
     parts = []
+    if line.first.made_elsewhere:
+        return "not stated"
     for column, record in line.cells.items():
         if isinstance(values := record.selected.get("values"), dict):
             chosen = ", ".join(f"{key} {value}" for key, value in values.items())

@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from syntrans_l2l.reporting.grid import MINUS_SHUFFLED, QUOTED, Cell, Estimate, Grid, one_line
+from syntrans_l2l.reporting.grid import (
+    FOREIGN,
+    MINUS_SHUFFLED,
+    QUOTED,
+    Cell,
+    Estimate,
+    Grid,
+    one_line,
+)
 
 LEAST, MOST, PIPED = 80, 200, 120  # columns of a screen, and where there is none
 _GAP = 2  # between columns
@@ -95,6 +103,10 @@ def _screen(grid: Grid) -> _Screen:
         header = ["difference" if name[6:] in references else name for name in header]
     if any(QUOTED in str(row[0]) for row in grid.rows):
         notes.append(f"{QUOTED} quoted from its paper, on other episodes")
+    if any(FOREIGN in str(row[0]) for row in grid.rows):
+        notes.append(
+            f"{FOREIGN} made elsewhere, on the same episodes; its author says what it uses"
+        )
     return _Screen(Grid(grid.caption, header, grid.sections), notes)
 
 
