@@ -54,7 +54,7 @@ def test_an_own_row_by_the_command(folder: Path) -> None:
     """It is ProtoNet written anew; a fault in it is told in one line with row and place."""
     features_file(folder)
     words = ["run", "--gin", "own_row.gin", "--set", "FEATURES = 'features.npz'", *FEW]
-    assert "nearest_mean" in syntrans(*words, folder=folder).stdout
+    assert "Nearest mean" in syntrans(*words, folder=folder).stdout
     found = by_name(folder)
     assert found["nearest_mean"] == found["protonet"] and len(found) == 2
 
@@ -149,4 +149,4 @@ def test_easyfsls_protonet_is_ours(folder: Path) -> None:
     )
     printed = call("theirs.py", folder=folder).stdout
     theirs, ours = re.findall(r"ACCURACY (\S+)", printed)
-    assert theirs == ours and "prototypical_networks" in printed
+    assert theirs == ours and "Prototypical networks" in printed
