@@ -31,19 +31,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def call(*command: str, folder: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+def call(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SYNTRANS_DATA": str(folder)}
     environment.pop("SYNTRANS_CACHE", None)
     done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True
     )
-    assert done.returncode == 0 or not check, done.stderr
+    assert done.returncode == 0, done.stderr
     return done
 
 
-def syntrans(*words: str, folder: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+def syntrans(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """The installed command, by the module behind it."""
-    return call("-m", "syntrans_l2l.cli", *words, folder=folder, check=check)
+    return call("-m", "syntrans_l2l.cli", *words, folder=folder)
 
 
 def by_name(folder: Path) -> dict[str, float]:
@@ -51,23 +51,12 @@ def by_name(folder: Path) -> dict[str, float]:
 
 
 def test_an_own_row_by_the_command(folder: Path) -> None:
-    """It is ProtoNet written anew; a fault in it is told in one line with row and place."""
+    """It is ProtoNet written anew."""
     features_file(folder)
     words = ["run", "--gin", "own_row.gin", "--set", "FEATURES = 'features.npz'", *FEW]
     assert "Nearest mean" in syntrans(*words, folder=folder).stdout
     found = by_name(folder)
     assert found["nearest_mean"] == found["protonet"] and len(found) == 2
-
-    source = (folder / "own_rows.py").read_text()
-    for edit, message in {
-        "support.mean(2)[:, 1:]": "nearest_mean must return logits",
-        "support.mean(2) / 0 * 0": "nearest_mean gives logits that are not finite",
-        "supports": "nearest_mean failed: NameError",
-    }.items():
-        (folder / "own_rows.py").write_text(source.replace("support.mean(2)", edit))
-        failed = syntrans(*words, folder=folder, check=False)
-        assert failed.returncode == 2 and message in failed.stderr, failed.stderr
-        assert len(failed.stderr.strip().splitlines()) == 1
 
 
 def test_an_own_network_by_a_gin_file(folder: Path) -> None:
@@ -105,12 +94,6 @@ def test_an_own_network_by_a_gin_file(folder: Path) -> None:
     )
     by_hand = float(call("-c", oracle, folder=folder).stdout)
     assert record["accuracy"] == pytest.approx(by_hand, abs=0.3)  # a tie may fall either way
-
-    torch.save({"conv.weight": torch.zeros(9, 3, 5, 5), "conv.bias": torch.zeros(9)},
-               folder / "my_net.pth")  # fmt: skip
-    failed = syntrans("run", "--gin", "own_network.gin", *size, folder=folder, check=False)
-    assert failed.returncode == 2 and "my_net.pth does not fit MyNet" in failed.stderr
-    assert len(failed.stderr.strip().splitlines()) == 1
 
 
 def test_syntrans_on_arrays(folder: Path) -> None:
