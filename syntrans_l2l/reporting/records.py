@@ -196,7 +196,9 @@ def read_records(path: Path) -> tuple[list[Record], list[str]]:
     read; one line says what they lack.
     """
     records, problems = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+    ):
         if not line.strip():
             continue
         try:

@@ -33,7 +33,8 @@ class Unprepared(Mine):
     name = "unprepared"
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
-        return {}["weights"]  # type: ignore[no-any-return]
+        made: dict[str, Predictor] = {}
+        return made["weights"]
 
 
 class Undeclared(Mine):
