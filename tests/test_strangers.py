@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,21 +100,23 @@ def test_an_own_network_by_a_gin_file(folder: Path) -> None:
 def test_syntrans_on_arrays(folder: Path) -> None:
     """Text explains the features, so that SynTrans finds classes that one noisy shot hides."""
     generator = torch.Generator().manual_seed(0)
-    text = torch.randn(25, 6, generator=generator)
+    text = torch.randn(37, 6, generator=generator)
     centres = F.normalize(text, dim=-1) @ torch.randn(6, 24, generator=generator)
+    parts = {"base": range(24), "validation": range(24, 32), "novel": range(32, 37)}
 
-    def images(classes: range, each: int) -> torch.Tensor:
-        rows = centres[list(classes)].repeat_interleave(each, 0)
+    def images(part: str, each: int) -> torch.Tensor:
+        rows = centres[list(parts[part])].repeat_interleave(each, 0)
         return rows + 2.0 * torch.randn(rows.shape, generator=generator)
 
-    query = images(range(20, 25), 40)
-    np.savez(
-        folder / "arrays.npz",
-        base=images(range(12), 30), base_labels=np.repeat(np.arange(12), 30), base_text=text[:12],
-        validation=images(range(12, 20), 30), validation_labels=np.repeat(np.arange(8), 30),
-        validation_text=text[12:20], novel_text=text[20:], support=images(range(20, 25), 1),
-        query=query,
-    )  # fmt: skip
+    query = images("novel", 40)
+    arrays: dict[str, Any] = {"support": images("novel", 1), "query": query}
+    for part, classes in parts.items():
+        arrays[f"{part}_text"] = text[list(classes)]
+        arrays[part], arrays[f"{part}_labels"] = (
+            images(part, 30),
+            np.repeat(range(len(classes)), 30),
+        )
+    np.savez(folder / "arrays.npz", **arrays)
     script = folder / "on_arrays.py"
     script.write_text(script.read_text() + "np.save('logits.npy', logits.detach())\n")
     call("on_arrays.py", folder=folder)
