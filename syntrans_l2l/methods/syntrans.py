@@ -74,8 +74,10 @@ class SynTransRow(Method):
         choice = None
         if self.variant == "shuffled":
             choice = SynTransRow("full", self.parts).fit(arena, validation).choice
+        bank = self.bank(arena)
         algorithm = fit_on_episodes(
-            *(labelled(arena, split, self.bank(arena)) for split in ("train", "validation")),
+            labelled(arena, "train", bank),
+            labelled(arena, "validation", bank),
             validation,
             self.parts,
             choice=choice,

@@ -34,8 +34,8 @@ def difference(first: Record, second: Record, accuracies: Accuracies) -> Mean:
             return paired_ci95(ours[:both], theirs[:both])
         except (OSError, SafetensorError) as error:
             logger.warning("no paired difference of %s and %s: %s", first.id, second.id, error)
-    means = (Mean(each.accuracy, each.ci95) for each in (first, second))
-    return welch_ci95(*means, (first.episodes, second.episodes))
+    one, other = (Mean(each.accuracy, each.ci95) for each in (first, second))
+    return welch_ci95(one, other, (first.episodes, second.episodes))
 
 
 def differs(first: Record, second: Record, accuracies: Accuracies) -> bool:

@@ -15,6 +15,7 @@ from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.encoders.given import GivenFeatures
 from syntrans_l2l.episodes.size import EpisodeSize
+from syntrans_l2l.experiment.checks import check_names
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.am3 import Am3
@@ -197,3 +198,10 @@ def test_an_encoder_of_several_rows_is_asked_once(
     rows: list[Any] = [Row(method=method, encoder=encoder, name=name) for name in "ab"]
     experiment(dataset, methods=rows).check(tmp_path)
     assert asked == [None]
+
+
+def test_two_rows_of_one_name_are_told_with_the_way_out() -> None:
+    with pytest.raises(ValueError, match=r"^two rows are called 'protonet': .*Row\(method="):
+        check_names(["protonet", "mine", "protonet"], "protonet", [])
+    with pytest.raises(ValueError, match="there are no rows"):
+        check_names([], "protonet", [])

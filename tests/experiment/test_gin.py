@@ -158,9 +158,11 @@ def test_the_names_of_an_imported_module_are_configurable(tmp_path: Path) -> Non
     text = (
         "include 'datasets/features.gin'\nimport own_rows\nSpecial.distance = 'cosine'\n"
         "decorated.distance = 'cosine'\n"
-        "Experiment.methods = [@own_rows.Special(), @made(), @ready(), @decorated(), @ProtoNet()]\n"
+        "Experiment.methods = [@a/Row(), @b/Row(), @c/Row(), @d/Row(), @ProtoNet()]\n"
+        "a/Row.method = @own_rows.Special()\nb/Row.method = @made()\n"
+        "c/Row.method = @ready()\nd/Row.method = @decorated()\n"
         "ProtoNet.distance = 'euclidean'\n"
-    )
+    ) + "".join(f"{name}/Row.name = '{name}'\n" for name in "abcd")
     for _ in range(2):  # a second time in one process too
         file.write_text(text)
         experiment = load_experiment(file, [])

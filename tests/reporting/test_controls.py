@@ -87,6 +87,6 @@ def test_what_is_no_control_of_the_row(store: RecordStore, changes: dict[str, An
 
 
 def test_old_records_have_none(store: RecordStore) -> None:
-    old = {"identity": {}, "settings": {}, "schema": 2, "training_seed": None}
+    old: dict[str, Any] = {"identity": {}, "settings": {}, "schema": 2, "training_seed": None}
     rows = [of(store, "a", "full", 0.7), of(store, "b", "shuffled", 0.6)]
     assert controls(board_of(*(replace(each, **old) for each in rows)), COLUMN) == {}
