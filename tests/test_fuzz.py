@@ -162,7 +162,9 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
         for name, array in arrays.items()
         if name not in tensors
     }  # fmt: skip
-    save_file(tensors, path, metadata={name: str(text) for name, text in texts.items()})
+    # what no UTF-8 can hold, no such file can
+    metadata = {name: str(text).encode(errors="replace").decode() for name, text in texts.items()}
+    save_file(tensors, path, metadata=metadata)
 
 
 def change_features(folder: Path, chance: random.Random) -> Callable[[], object]:

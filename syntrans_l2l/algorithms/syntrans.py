@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -162,8 +163,8 @@ class SynTrans(_BaseLearner):
     def adapt(
         self,
         support: Tensor,
-        labels: Tensor | None = None,
-        class_ids: Tensor | Sequence[int] | None = None,
+        labels: Tensor | ArrayLike | None = None,
+        class_ids: Tensor | ArrayLike | None = None,
         *,
         base: bool = False,
     ) -> None:
@@ -171,7 +172,7 @@ class SynTrans(_BaseLearner):
 
         Args:
             support: inputs of the encoder, [n, ...]; classes may have different shots.
-            labels: 0 to N - 1, [n].
+            labels: 0 to N - 1, [n]; a tensor, an array or a list.
             class_ids: rows of the table of class vectors, [N]: those of label 0, 1, ...
             base: the ids are those of base classes, in meta-training: attention does not see
                 them, and each class's bridge is the one that was fitted without it.
@@ -185,8 +186,8 @@ class SynTrans(_BaseLearner):
     def fit_(
         self,
         support: Tensor,
-        labels: Tensor | None = None,
-        class_ids: Tensor | Sequence[int] | None = None,
+        labels: Tensor | ArrayLike | None = None,
+        class_ids: Tensor | ArrayLike | None = None,
         *,
         base: bool = False,
     ) -> Tensor:

@@ -14,8 +14,7 @@ from torch import Tensor
 import syntrans_l2l as sl
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.datasets.features import FeatureBenchmark
-from syntrans_l2l.datasets.in_memory import feature_data
+from syntrans_l2l.datasets.features import FeatureBenchmark, feature_data
 from syntrans_l2l.experiment.evaluate import bar
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.methods.task_training import TaskTraining
@@ -161,6 +160,7 @@ def test_a_folder_keeps_the_records(files: tuple[Path, Path], tmp_path: Path) ->
         ([sl.Am3()], {"text": "VECTORS", "queries": 2, "shots": (15,)}, ValueError,
          "^am3 trains on.*'class 0' has 20"),
         ([sl.Maml()], {}, ValueError, "maml needs images"),
+        ([sl.ProtoNet()], {"shots": "5"}, ValueError, "shots must be a list such as"),
     ],
 )  # fmt: skip
 def test_bad_input(
@@ -175,6 +175,12 @@ def test_bad_input(
     with pytest.raises(error, match=message) as caught:
         sl.evaluate(rows, **{"data": clip, **SMALL, **settings})
     assert "\n" not in str(caught.value)
+
+
+def test_one_number_of_shots_is_enough(files: tuple[Path, Path]) -> None:
+    [one] = sl.evaluate([sl.ProtoNet()], files[0], **{**SMALL, "shots": 2}).records
+    [listed] = sl.evaluate([sl.ProtoNet()], files[0], **{**SMALL, "shots": [2]}).records
+    assert (one.shots, one.accuracy) == (2, listed.accuracy)
 
 
 def test_arrays_that_do_not_fit() -> None:
