@@ -128,7 +128,7 @@ class RecordStore:
                 return
             if self.path.exists() and self.path.read_bytes()[-1:] not in (b"", b"\n"):
                 line = "\n" + line
-            with self.path.open("a") as file:
+            with self.path.open("a", encoding="utf-8") as file:
                 file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
@@ -185,7 +185,9 @@ def read_records(path: Path) -> tuple[list[Record], list[str]]:
     read; one line says what they lack.
     """
     records, problems = [], []
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+    ):
         if not line.strip():
             continue
         try:
