@@ -34,7 +34,7 @@ def _tabulate(arguments: argparse.Namespace) -> int:
     # imported after the arguments are read: --help needs none of it
     from syntrans_l2l.reporting.collection import boards, collect, newest
     from syntrans_l2l.reporting.comparisons import ablation, having
-    from syntrans_l2l.reporting.published import quotes
+    from syntrans_l2l.reporting.published import published_with
     from syntrans_l2l.reporting.readme import RESULTS, refreshed
     from syntrans_l2l.reporting.records import read_accuracies
     from syntrans_l2l.reporting.render import markdown
@@ -47,13 +47,14 @@ def _tabulate(arguments: argparse.Namespace) -> int:
     if not found:
         raise ValueError(f"no usable record in {', '.join(map(str, arguments.folders))}")
     records, older = newest(found)
+    quoted = published_with(arguments.published)
     tables = [
         (
             board,
             leaderboard(
                 board,
                 read_accuracies,
-                quotes=quotes(board, arguments.backbones),
+                quotes=quoted.quotes(board, arguments.backbones),
                 details=arguments.details,
             ),
         )
@@ -167,6 +168,14 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         metavar="NAME",
         help='quote published rows on these alone, such as "ResNet-12"; none named, none quoted',
+    )
+    made.add_argument(
+        "--published",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="quote the rows of this JSON file too; may be repeated",
     )
     made.add_argument(
         "--details",

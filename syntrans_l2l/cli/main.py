@@ -9,6 +9,8 @@ leaderboard      tables, figures and a page from the records of many runs
 sweep            gin files x seeds x shots x methods, on many workers
 check-data       what there is of a data set, what is missing and how to get it
 export-features  the features of a run's encoder as a file
+export-episodes  the test episodes of an experiment, for code of other people
+add-results      what such code answered, as a row beside the others
 """
 
 import sys
@@ -18,7 +20,10 @@ from importlib import import_module
 from syntrans_l2l import __version__
 from syntrans_l2l.cli.threads import give_way
 
-COMMANDS = ("run", "mine", "leaderboard", "sweep", "check-data", "export-features")
+COMMANDS = (
+    "run", "mine", "leaderboard", "sweep", "check-data", "export-features", "export-episodes",
+    "add-results",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None, default: str = "") -> int:

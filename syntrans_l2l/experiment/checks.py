@@ -1,6 +1,7 @@
 """What an experiment finds out before any long work."""
 
 import inspect
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from syntrans_l2l.datasets.base import Benchmark, check_episode_size
@@ -69,8 +70,13 @@ def check_names(
     titles: Sequence[str], reference: str, comparisons: Sequence[tuple[str, str]]
 ) -> None:
     """Raise ValueError where rows share a name, or one is named that there is not."""
-    if len(set(titles)) != len(titles) or not titles:
-        raise ValueError(f"Experiment.methods must be distinct and not empty, got {titles}")
+    if not titles:
+        raise ValueError("there are no rows: Experiment.methods is empty")
+    if twice := [title for title, count in Counter(titles).items() if count > 1]:
+        raise ValueError(
+            f"two rows are called {twice[0]!r}: give one of them another name, as "
+            "Row(method=..., name='...')"
+        )
     if reference not in titles and reference != DEFAULT_REFERENCE:
         raise ValueError(f"Experiment.reference {reference!r} is no row; rows: {titles}")
     unknown = {name for pair in comparisons for name in pair} - set(titles)

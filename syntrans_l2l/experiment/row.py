@@ -21,6 +21,8 @@ class Row:
             a `Checkpoint`.
         text_encoder: makes its class vectors; None takes the experiment's.
         name: what the records call it; empty takes the method's own name.
+        label: what tables print; empty takes `name`, and without one the method's own title,
+            such as "ProtoNet (cosine)".
 
     Raises:
         ValueError: unknown encoder.
@@ -30,6 +32,7 @@ class Row:
     encoder: EncoderName | Encoder = "base"
     text_encoder: TextEncoder | None = None
     name: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.encoder, str) and self.encoder not in get_args(EncoderName):
@@ -40,5 +43,10 @@ class Row:
 
     @property
     def title(self) -> str:
-        """The row's name in tables and records."""
+        """The row's name in records, by which it is asked for."""
         return self.name or self.method.name
+
+    @property
+    def printed(self) -> str:
+        """What tables call it."""
+        return self.label or self.name or self.method.title

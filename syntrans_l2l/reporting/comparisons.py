@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from syntrans_l2l.reporting.collection import Board, Line, stand_on_different_encoders
 from syntrans_l2l.reporting.grid import Cell, Estimate, Grid
+from syntrans_l2l.reporting.labels import title
 from syntrans_l2l.reporting.records import Record
 from syntrans_l2l.reporting.tables import ENCODERS_DIFFER, name
 from syntrans_l2l.reporting.ties import Accuracies, difference
@@ -55,7 +56,9 @@ def having(row: str, boards: Sequence[Board]) -> Sequence[Board]:
 
 
 def _fitting(board: Board, label: str) -> list[Line]:
-    return [line for line in board.lines if label in (line.label, line.first.method)]
+    return [
+        line for line in board.lines if label in (line.label, line.first.method, title(line.first))
+    ]
 
 
 def _line(board: Board, label: str) -> Line:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from syntrans_l2l.reporting.grid import FOREIGN
 from syntrans_l2l.reporting.records import Record
 
 _DISPLAYED = 40  # characters; longer texts are told apart by their hashes
@@ -23,7 +24,7 @@ def data_labels(records: Iterable[Record]) -> dict[tuple[str, str], str]:
 
 
 def row_labels(rows: Sequence[Record]) -> list[str]:
-    """A label a row: its method's name, and where others share that, what tells it from them.
+    """A label a row: its method's title, and where others share that, what tells it from them.
 
     That is, as far as it does: the student's or the text's name, one setting that differs, or
     the first digits of a hash; several of these where one is not enough.
@@ -33,10 +34,17 @@ def row_labels(rows: Sequence[Record]) -> list[str]:
     """
     labels = []
     for row in rows:
-        rivals = [other for other in rows if other.method == row.method]
+        name = title(row)
+        rivals = [other for other in rows if title(other) == name]
         apart = _apart(rivals)[rivals.index(row)] if len(rivals) > 1 else ""
-        labels.append(f"{row.method} ({apart})" if apart else row.method)
+        label = f"{name} ({apart})" if apart else name
+        labels.append(f"{label} {FOREIGN}" if row.made_elsewhere else label)
     return labels
+
+
+def title(row: Record) -> str:
+    """What tables call a row's method; records from before titles have its identifier only."""
+    return row.title or row.method
 
 
 def _apart(rows: Sequence[Record]) -> list[str]:
@@ -57,6 +65,7 @@ def _apart(rows: Sequence[Record]) -> list[str]:
 def _facets(rows: Sequence[Record]) -> Iterator[list[str]]:
     """What may tell rows apart, the most telling first."""
     shown: tuple[Callable[[Record], str], ...] = (
+        lambda row: row.method,
         lambda row: row.student,
         lambda row: row.semantics,
     )
@@ -65,6 +74,8 @@ def _facets(rows: Sequence[Record]) -> Iterator[list[str]]:
         if max(map(len, texts)) <= _DISPLAYED:
             yield texts
     yield from _settings(rows)
+    if None not in (seeds := [row.training_seed for row in rows]):
+        yield [f"training seed {seed}" for seed in seeds]
     yield [row.budget for row in rows]
     for name, part in (("student", "encoder"), ("text", "semantics"), ("code", "code"),
                        ("settings", "method"), ("recipe", "encoder_recipe")):  # fmt: skip

@@ -20,6 +20,7 @@ from syntrans_l2l.semantics.bank_file import MinedBank, write_bank
 
 SCHEMA = 3
 _READ = (2, 3)  # records of schema 2 lack `identity` and `settings`
+ELSEWHERE = "made elsewhere"  # the budget of a row that was added with its author's numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,10 @@ class Record:
     the mean paired difference to the method `delta_vs` over the same episodes; `selected` says
     what was chosen, on which split and from which grid; `identity` holds a hash of each part that
     determines the numbers (see identity.py; empty in records of schema 2), `settings` what labels
-    can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it.
+    can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it;
+    `seed` is that of the episodes, `training_seed` that of students and methods (None where an
+    earlier version did not write it);
+    `title` is what tables print for the identifier `method` (empty: the identifier).
     """
 
     id: str
@@ -63,12 +67,19 @@ class Record:
     data_fingerprint: str
     identity: dict[str, str]
     settings: dict[str, object]
+    training_seed: int | None = None
     schema: int = SCHEMA
+    title: str = ""
 
     def __post_init__(self) -> None:
         for name, hint in _HINTS.items():
             if not _fits(getattr(self, name), hint):
                 raise ValueError(f"{name} is {getattr(self, name)!r}")
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether its numbers were computed by code of somebody else."""
+        return self.budget == ELSEWHERE
 
 
 _HINTS = get_type_hints(Record)
@@ -240,6 +251,7 @@ def _record(line: str) -> Record:
         raise ValueError(f"schema {content.get('schema')}, this version reads 2 and {SCHEMA}")
     if content["schema"] < SCHEMA:
         content = {"identity": {}, "settings": {}, **content}
+    content = {"title": "", "training_seed": None, **content}  # older records lack them
     if missing := _HINTS.keys() - content:
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
     if unknown := content.keys() - _HINTS:

@@ -1,12 +1,14 @@
 """The leaderboard: methods in rows, data sets and shots in columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from syntrans_l2l.reporting.collection import Board, Column, Line, stand_on_different_encoders
-from syntrans_l2l.reporting.grid import QUOTED, Cell, Estimate, Grid, Mark
+from syntrans_l2l.reporting.controls import controls
+from syntrans_l2l.reporting.grid import FOREIGN, MINUS_SHUFFLED, QUOTED, Cell, Estimate, Grid, Mark
+from syntrans_l2l.reporting.labels import title
 from syntrans_l2l.reporting.published import Quote, sources
 from syntrans_l2l.reporting.records import Record
-from syntrans_l2l.reporting.ties import Accuracies, ranks, tied_groups
+from syntrans_l2l.reporting.ties import Accuracies, difference, ranks, tied_groups
 
 _NOTES = {
     "generated": "The images of generated are drawn by this package: the numbers say nothing "
@@ -31,14 +33,21 @@ def leaderboard(
         board: its rows.
         accuracies: the accuracies of a record's episodes, [E].
         quotes: published rows, below a rule and with a mark.
-        details: also the recorded differences to the reference, and what was selected.
+        details: also what was selected.
+
+    Where there are any, two differences follow each accuracy, both over the same episodes: to the
+    reference of the run, as recorded, and to the row's own shuffled control, which is what its
+    text is worth.
     """
     marks, rank = _ranking(board, accuracies)
+    own = {column: controls(board, column) for column in board.columns}
     header = ["method"]
     for column in board.columns:
         header.append(name(board, column))
-        if details and (references := _references(board, column)):
+        if references := _references(board, column):
             header.append(f"minus {references}")
+        if own[column]:
+            header.append(MINUS_SHUFFLED)
     header += ["rank"] if rank else []
     header += [*_ABOUT, "selected on validation"] if details else _ABOUT
     measured = []
@@ -47,26 +56,28 @@ def leaderboard(
         for column in board.columns:
             record = line.cells.get(column)
             row.append(_accuracy(record, marks) if record else None)
-            if details and _references(board, column):
+            if _references(board, column):
                 row.append(_delta(record))
+            if own[column]:
+                row.append(_worth(record, own[column], accuracies))
         row += [f"{rank[line.label]:.1f}" if line.label in rank else None] if rank else []
         row += _about(line)
         row += [_selected(board, line)] if details else []
         measured.append(row)
     places = {name(board, column): column for column in board.columns}
     encoder = header.index("encoder")
-    quoted = [
-        [
-            f"{quote.method} {QUOTED} {', '.join(dict.fromkeys(quote.sources))}",
+    groups: dict[str, list[list[Cell]]] = {}  # below a rule each
+    for quote in quotes:
+        groups.setdefault(quote.group, []).append([
+            f"{quote.method} {QUOTED} {', '.join(quote.sources)}",
             *(quote.cells.get(places[title]) if title in places else None
               for title in header[1:encoder]),
             quote.backbone,
             *[None] * (len(header) - encoder - 1),
-        ]
-        for quote in quotes
-    ]  # fmt: skip
-    sections = [measured, quoted] if quoted else [measured]
-    return Grid(_caption(board, quotes, bool(rank)), header, sections)
+        ])  # fmt: skip
+    return Grid(
+        _caption(board, quotes, bool(rank), any(own.values())), header, [measured, *groups.values()]
+    )
 
 
 def name(board: Board, column: Column) -> str:
@@ -94,7 +105,7 @@ def _ranking(board: Board, accuracies: Accuracies) -> tuple[dict[str, Mark], dic
     return marks, total
 
 
-def _caption(board: Board, quotes: Sequence[Quote], ranked: bool) -> str:
+def _caption(board: Board, quotes: Sequence[Quote], ranked: bool, controlled: bool) -> str:
     """What the numbers of the table are."""
     record = board.lines[0].first
     parts = [
@@ -105,16 +116,30 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool) -> str:
     ]
     if ranked:
         parts.append("Rank: mean over the columns, ties share theirs, complete rows only.")
+    if controlled:
+        parts.append(
+            f"{MINUS_SHUFFLED[0].upper()}{MINUS_SHUFFLED[1:]}: paired difference to the row's own "
+            "control, each class under another's text: what the text is worth."
+        )
     parts.append("BatchNorm in eval mode unless a row is transductive.")
     if stand_on_different_encoders(board.records):
         parts.append(ENCODERS_DIFFER)
     names = dict.fromkeys(record.dataset for record in board.records)
     parts += [_NOTES[dataset] for dataset in names if dataset in _NOTES]
+    foreign = any(record.made_elsewhere for record in board.records)
+    if foreign:
+        parts.append(
+            f"Rows with {FOREIGN} were made elsewhere, on the same episodes; what they have seen "
+            "is what their author says."
+        )
     if quotes:
+        where = "on these episodes" if foreign else "here"
         parts.append(
             f"Rows with {QUOTED} are quoted, on other episodes, and neither marked nor ranked; all "
-            f"others are measured here. Sources: {sources(quotes)}."
+            f"others are measured {where}. Sources: {sources(quotes)}."
         )
+    if groups := list(dict.fromkeys(quote.group for quote in quotes if quote.group)):
+        parts.append(f"Below the last rule: {', '.join(groups)}.")
     return " ".join(parts)
 
 
@@ -137,7 +162,8 @@ def _accuracy(record: Record, marks: dict[str, Mark]) -> Estimate:
 
 def _references(board: Board, column: Column) -> str:
     found = (line.cells[column].delta_vs for line in board.lines if column in line.cells)
-    return " / ".join(dict.fromkeys(each for each in found if each))
+    titles = {line.first.method: title(line.first) for line in board.lines}
+    return " / ".join(dict.fromkeys(titles.get(each, each) for each in found if each))
 
 
 def _delta(record: Record | None) -> Estimate | None:
@@ -146,8 +172,20 @@ def _delta(record: Record | None) -> Estimate | None:
     return Estimate(record.delta, record.delta_ci95, signed=True)
 
 
+def _worth(
+    record: Record | None, own: Mapping[str, Record], accuracies: Accuracies
+) -> Estimate | None:
+    """The row minus its shuffled control; None for a row that has none."""
+    if record is None or record.id not in own:
+        return None
+    delta = difference(record, own[record.id], accuracies)
+    return Estimate(delta.mean, delta.ci95, signed=True)
+
+
 def _selected(board: Board, line: Line) -> str:
     parts = []
+    if line.first.made_elsewhere:
+        return "not stated"
     for column, record in line.cells.items():
         if isinstance(values := record.selected.get("values"), dict):
             chosen = ", ".join(f"{key} {value}" for key, value in values.items())

@@ -13,7 +13,7 @@ from common import REPOSITORY
 from synthetic import add, right_answers, small_run
 
 from syntrans_l2l.cli.leaderboard import main
-from syntrans_l2l.reporting.published import backbones
+from syntrans_l2l.reporting.published import published
 from syntrans_l2l.reporting.readme import END, RESULTS, refreshed
 
 NASTY = r"50% & <b>{x}_y$ \ #1"
@@ -27,7 +27,7 @@ def test_all_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         "table.md", "table.tex", "table.csv", "table_2.csv", "report.html", "figures",
     }  # fmt: skip
     assert {path.name for path in (out / "figures").iterdir()} == {
-        f"cifar_fs_{name}.{kind}" for name in ("alpha", "weights", "classes")
+        f"cifar_fs_{name}.{kind}" for name in ("rows", "alpha", "weights", "classes")
         for kind in ("png", "pdf")
     }  # fmt: skip
     printed = capsys.readouterr().out
@@ -61,6 +61,36 @@ def test_formats_by_name_backbones_and_details(tmp_path: Path) -> None:
     assert "1-shot: alpha 0.4, b 0.1; 5-shot: alpha 0.4, b 0.1" in table
     assert main([str(tmp_path / "run"), "--out", str(out), "--markdown", "--backbones"]) == 0
     assert "†" not in (out / "table.md").read_text()
+
+
+def published_file(path: Path, **changes: object) -> str:
+    row = {
+        "dataset": "cifar_fs", "method": "Mine", "backbone": "Conv9",
+        "accuracies": {"1": "61.5 ± 0.7"}, "source": "M1", **changes,
+    }  # fmt: skip
+    path.write_text(json.dumps({"sources": {"M1": "my own paper"}, "rows": [row]}))
+    return str(path)
+
+
+def test_quoted_rows_of_ones_own(tmp_path: Path) -> None:
+    small_run(tmp_path / "run")
+    out = tmp_path / "out"
+    chosen = ["--markdown", "--published", published_file(tmp_path / "mine.json")]
+    assert main([str(tmp_path / "run"), "--out", str(out), *chosen]) == 0
+    table = (out / "table.md").read_text(encoding="utf-8")
+    assert "| Mine † M1 | 61.5 ± 0.7 | – |" in table and "M1 my own paper" in table
+    assert main([str(tmp_path / "run"), "--out", str(out), *chosen, "--backbones", "Conv9"]) == 0
+    assert (out / "table.md").read_text(encoding="utf-8").count("†") == 2  # row and caption
+
+
+def test_image_towers_stand_below_a_rule_of_their_own(tmp_path: Path) -> None:
+    small_run(tmp_path / "run")
+    assert main([str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--markdown"]) == 0
+    table = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    measured, quoted, towers = table.split("|  |")[0], *re.split(r"\n\|(?:  \|)+\n", table)[1:]
+    assert "SemFew † S20" in quoted and "CLIP, ProtoNet † S21" in towers
+    assert "CLIP, ProtoNet" not in measured + quoted and "Visformer" not in towers
+    assert "Below the last rule: image tower pre-trained at scale." in measured
 
 
 def test_duplicates_are_listed_on_request(
@@ -105,6 +135,10 @@ def test_bad_records_leave_the_rest_of_the_table_intact(
         (["empty"], "no results.jsonl in or below"),
         (["run", "--against", "syntranz"], "no row is called 'syntranz'; choose one of"),
         (["run", "--backbones", "ResNet12"], "no published row has the backbone 'ResNet12'"),
+        (["run", "--published", "none.json"], "no published rows at none.json"),
+        (["run", "--published", "number.json"], "72 at 1 shots is not like"),
+        (["run", "--published", "source.json"], "Mine has no source M2"),
+        (["run", "--published", "run/results.jsonl"], "published rows are JSON such as"),
         (["broken"], "no usable record"),
         (["run", "--readme", "run/results.jsonl"], "no block to refresh"),
     ],
@@ -118,6 +152,8 @@ def test_mistakes_give_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     small_run(tmp_path / "run")
+    published_file(tmp_path / "number.json", accuracies={"1": 72})
+    published_file(tmp_path / "source.json", source="M2")
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "results.jsonl").write_text("{")
@@ -155,27 +191,31 @@ def make_results() -> list[str]:
     return shlex.split(line)
 
 
-def test_make_results_refreshes_a_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_results_refreshes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small_run(tmp_path / "benchmarks" / "records" / "one")
-    (tmp_path / "README.md").write_text(f"{RESULTS}\n{END}\n")
+    page = tmp_path / "docs" / "results.md"
+    page.parent.mkdir()
+    page.write_text(f"{RESULTS}\n{END}\n")
     assert main(make_results()) == 0
-    first = (tmp_path / "README.md").read_text()
+    first = page.read_text()
     assert "| syntrans | " in first
     assert main(make_results()) == 0
-    assert (tmp_path / "README.md").read_text() == first
+    assert page.read_text() == first
     assert not (tmp_path / "results").exists()
 
 
-def test_the_readme_agrees_with_the_committed_records(
+def test_the_page_agrees_with_the_committed_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "benchmarks").symlink_to(REPOSITORY / "benchmarks")
-    shutil.copy(REPOSITORY / "README.md", tmp_path)
+    (tmp_path / "docs").mkdir()
+    page, copy = REPOSITORY / "docs" / "results.md", tmp_path / "docs" / "results.md"
+    shutil.copy(page, copy)
     assert main(make_results()) == 0
-    agrees = (tmp_path / "README.md").read_text() == (REPOSITORY / "README.md").read_text()
-    assert agrees, "README.md disagrees with benchmarks/records: run make results"
+    agrees = copy.read_text() == page.read_text()
+    assert agrees, "docs/results.md disagrees with benchmarks/records: run make results"
 
 
 def test_published_numbers_have_sources_and_leave_syntrans_out() -> None:
@@ -187,4 +227,4 @@ def test_published_numbers_have_sources_and_leave_syntrans_out() -> None:
         for text in row["accuracies"].values():
             assert re.fullmatch(r"\d\d\.\d+( ± \d\.\d+)?", text), row
         assert "syntrans" not in row["method"].lower()
-    assert "ResNet-12" in backbones()
+    assert "ResNet-12" in published().backbones

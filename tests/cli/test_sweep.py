@@ -81,9 +81,9 @@ def test_a_killed_sweep_goes_on_where_it_was(root: Path) -> None:
     code, printed, errors = finish(start(root))
     assert code == 0, errors
     assert records(root)[: len(before)] == before and cells(root) == CELLS
-    assert "8 of 8 cells done" in printed and printed.count("protonet_cosine") == 1
+    assert "8 of 8 cells done" in printed and printed.count("ProtoNet (cosine)") == 1
     assert "seeds 0, 1: mean ± standard deviation over seeds" in printed
-    assert (root / "out" / "table.md").read_text().count("| protonet_cosine |") == 3
+    assert (root / "out" / "table.md").read_text().count("| ProtoNet (cosine) |") == 3
     assert all(
         r["delta_vs"] == "protonet_cosine" for r in records(root) if r["method"] == "protonet"
     )

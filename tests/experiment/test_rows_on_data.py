@@ -117,7 +117,8 @@ def test_images_by_name_by_folder_and_in_memory(tmp_path: Path) -> None:
     )  # fmt: skip
     results = sl.evaluate(rows, data, **one)
     assert results.records[0].dataset == "mine"
-    [sheet] = results.figures(tmp_path / "figures")
+    rows_chart, sheet = results.figures(tmp_path / "figures")
+    assert rows_chart.name == "mine_rows.png"
     assert sheet.name == "mine_episode.png" and sheet.stat().st_size > 10_000
 
 

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from syntrans_l2l.reporting.collection import boards, collect, newest
 from syntrans_l2l.reporting.comparisons import ablation
 from syntrans_l2l.reporting.grid import Cell, Estimate, Grid
-from syntrans_l2l.reporting.published import quotes
+from syntrans_l2l.reporting.published import published
 from syntrans_l2l.reporting.records import read_accuracies
 from syntrans_l2l.reporting.tables import leaderboard
 from syntrans_l2l.reporting.terminal import terminal
@@ -33,7 +33,9 @@ def grids() -> list[Grid]:
     """What `leaderboard --details --against protonet_cosine` has of the committed records."""
     records, _ = newest(collect([REPOSITORY / "benchmarks" / "records"])[0])
     made = boards(records)
-    tables = [leaderboard(b, read_accuracies, quotes=quotes(b), details=True) for b in made]
+    tables = [
+        leaderboard(b, read_accuracies, quotes=published().quotes(b), details=True) for b in made
+    ]
     return tables + [ablation(b, "protonet_cosine", read_accuracies) for b in made[:1]]
 
 
