@@ -1,6 +1,5 @@
 """SynTrans as a learn2learn algorithm: clone, adapt to a support set, answer queries."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -152,7 +152,7 @@ def test_a_folder_keeps_the_records(files: tuple[Path, Path], tmp_path: Path) ->
     ("rows", "settings", "error", "message"),
     [
         ([mixed], {}, ValueError, "mixed uses text"),
-        ([sl.ProtoNet(), sl.ProtoNet()], {}, ValueError, "distinct.*protonet"),
+        ([sl.ProtoNet(), sl.ProtoNet()], {}, ValueError, "two rows are called 'protonet'"),
         ([torch.nn.Linear(2, 2)], {}, TypeError, "^Linear is no row"),
         ([sl.ProtoNet()], {"way": 3}, TypeError, "^evaluate has no setting way; it has .*ways"),
         ([sl.ProtoNet()], {"data": "imagenet"}, ValueError, "unknown data set 'imagenet'.*folder"),
