@@ -95,7 +95,9 @@ def write_config(folder: Path) -> None:
     }
     preprocess = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bicubic"}
     config = {"model_cfg": model, "preprocess_cfg": preprocess}
-    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / "open_clip_config.json").write_text(
+        json.dumps(config, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def vocabulary() -> list[str]:
@@ -172,7 +174,7 @@ def train(arguments: argparse.Namespace) -> None:
         "torch": torch.__version__,
     }
     lines = [json.dumps(line) for line in [*log, final]]
-    (arguments.out / "training_log.jsonl").write_text("\n".join(lines) + "\n")
+    (arguments.out / "training_log.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     tqdm.write(lines[-1])
     resume_path.unlink()
 

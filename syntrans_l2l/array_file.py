@@ -18,24 +18,35 @@ def normal_name(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def as_labels(values: object, name: str = "labels") -> Tensor:
-    """Labels as [n] int64, from integers of any type or whole fractions, in any container.
+def as_tensor(values: object, name: str) -> Tensor:
+    """A tensor of what NumPy or Python calls an array, in the machine's own order of bytes.
 
     Args:
         values: a tensor, an array or a list.
         name: what errors call them.
 
     Raises:
-        ValueError: not one list of whole numbers; the message says what it is instead.
+        ValueError: they are no numbers.
     """
     try:
-        given = values if isinstance(values, Tensor) else torch.from_numpy(_native(values))
+        return values if isinstance(values, Tensor) else torch.from_numpy(_native(values))
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise ValueError(f"{name} are no numbers ({_one_line(error)}); give integers") from error
+        raise ValueError(f"{name} are no numbers ({_one_line(error)})") from error
+
+
+def as_labels(values: object, name: str = "labels") -> Tensor:
+    """Labels as [n] int64, from integers of any type or whole fractions, in any container.
+
+    Raises:
+        ValueError: not one list of whole numbers; the message says what it is instead.
+    """
+    given = as_tensor(values, name)
     if given.ndim != 1 or given.dtype == torch.bool or given.is_complex():
         raise ValueError(
             f"{name} must be one list of integers, got {given.dtype} {list(given.shape)}"
         )
+    if given.dtype == torch.int64:
+        return given
     if given.is_floating_point():
         whole = given.double()
         if not (whole.isfinite().all() and torch.equal(whole, whole.round())):
@@ -47,15 +58,16 @@ def as_labels(values: object, name: str = "labels") -> Tensor:
     return labels
 
 
-def as_vectors(values: Tensor, name: str) -> Tensor:
-    """Features or class vectors as float32, from numbers of any width.
+def as_vectors(values: object, name: str) -> Tensor:
+    """Features or class vectors as float32, from numbers of any width, in any container.
 
     Raises:
-        ValueError: they are truth values or complex.
+        ValueError: they are no numbers, truth values or complex.
     """
-    if values.dtype == torch.bool or values.is_complex():
-        raise ValueError(f"{name} must be real numbers, got {values.dtype}")
-    return values.float()
+    given = as_tensor(values, name)
+    if given.dtype == torch.bool or given.is_complex():
+        raise ValueError(f"{name} must be real numbers, got {given.dtype}")
+    return given.float()
 
 
 def read_arrays(

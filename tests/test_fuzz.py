@@ -162,7 +162,9 @@ def save_tensors(path: Path, content: dict[str, Any]) -> None:
         for name, array in arrays.items()
         if name not in tensors
     }  # fmt: skip
-    save_file(tensors, path, metadata={name: str(text) for name, text in texts.items()})
+    # what no UTF-8 can hold, no such file can
+    metadata = {name: str(text).encode(errors="replace").decode() for name, text in texts.items()}
+    save_file(tensors, path, metadata=metadata)
 
 
 def change_features(folder: Path, chance: random.Random) -> Callable[[], object]:
@@ -185,10 +187,11 @@ SETTINGS = {
         "ways": "2", "shots": "[1]", "queries": "1", "episodes": "10", "validation_episodes": "10",
         "seed": "0", "training_seed": "0", "reference": "'protonet_cosine'", "comparisons": "[]",
         "methods": "[@ProtoNet(), @SynTransRow()]", "dataset": "@FeatureBenchmark()",
-        "student": "@cnn4", "text_encoder": "@VectorFile()", "base_training": "@BaseTraining()",
+        "student": "@cnn4", "text_encoder": "@class_vectors()", "base_training": "@BaseTraining()",
     }.items()},
     "FeatureBenchmark.path": "%features", "FeatureBenchmark.skip_small_classes": "0",
-    "VectorFile.path": "%vectors", "ProtoNet.distance": "'cosine'", "BaseTraining.epochs": "1",
+    "class_vectors.vectors": "%vectors", "class_vectors.sentence_encoder": "''",
+    "ProtoNet.distance": "'cosine'", "BaseTraining.epochs": "1",
     "SynTransRow.variant": "'full'", "SynTransRow.parts": "@SynTransSettings()",
     "SynTransSettings.folds": "1", "SynTransSettings.alphas": "[0.0, 1.0]",
     "SynTransSettings.attention": "False", "SynTransSettings.meta": "@MetaTraining()",

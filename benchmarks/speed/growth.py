@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     result: dict[str, Any] = {"base": BASE, **machine(), "seconds": grow(dict(GRID), BASE)}
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     if arguments.png:
         draw(result["seconds"], arguments.png, f"{result['machine']}, {result['date']}")
     if arguments.readme:

@@ -42,7 +42,7 @@ def in_a_process(episodes: int) -> dict[str, float]:
 
 def _peak_bytes() -> int:
     """As Linux knows it; getrusage's ru_maxrss would hold that of the parent too."""
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
     [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) * 1024
 

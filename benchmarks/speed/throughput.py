@@ -203,12 +203,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         if arguments.show:
-            result = json.loads(arguments.show.read_text())
+            result = json.loads(arguments.show.read_text(encoding="utf-8"))
         else:
             result = measure(Size(), in_a_process)
         if arguments.json:
             with atomic(arguments.json) as partial:
-                partial.write_text(json.dumps(result, indent=1) + "\n")
+                partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         if arguments.readme:
             text = arguments.readme.read_text(encoding="utf-8")
             block = markdown([table(result)])

@@ -6,6 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from syntrans_l2l.array_file import as_labels, as_vectors
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.datasets.base import Split
 
@@ -35,7 +36,7 @@ class LabelledFeatures:
         class_names: Sequence[str] = (),
     ) -> None:
         self.features = _numbers(features, "features")
-        self.labels = _labels(labels)
+        self.labels = as_labels(labels)
         self.class_vectors = None
         if class_vectors is not None:
             self.class_vectors = _numbers(class_vectors, "class_vectors")
@@ -98,33 +99,11 @@ class LabelledFeatures:
 
 def _numbers(values: ArrayLike | Tensor, name: str) -> Tensor:
     """A matrix of finite float32."""
-    tensor = _tensor(values, name)
-    if tensor.ndim != 2 or 0 in tensor.shape or tensor.dtype == torch.bool or tensor.is_complex():
+    tensor = as_vectors(values, name).detach()
+    if tensor.ndim != 2 or 0 in tensor.shape:
         raise ValueError(
-            f"{name} must be a matrix of numbers, a row for each, got {tensor.dtype} "
-            f"{list(tensor.shape)}"
+            f"{name} must be a matrix of numbers, a row for each, got {list(tensor.shape)}"
         )
-    tensor = tensor.detach().float()
     if not tensor.isfinite().all():
         raise ValueError(f"{name} hold NaN or infinity; make them again")
     return tensor
-
-
-def _labels(values: ArrayLike | Tensor) -> Tensor:
-    """A list of int64."""
-    tensor = _tensor(values, "labels")
-    whole = not tensor.is_complex() and tensor.dtype != torch.bool
-    if whole and tensor.is_floating_point():
-        whole = bool((tensor == tensor.round()).all())  # false for NaN
-    if tensor.ndim != 1 or not whole:
-        raise ValueError(
-            f"labels must be one list of whole numbers, got {tensor.dtype} {list(tensor.shape)}"
-        )
-    return tensor.long()
-
-
-def _tensor(values: ArrayLike | Tensor, name: str) -> Tensor:
-    try:
-        return torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{name} are no numbers ({error})") from error

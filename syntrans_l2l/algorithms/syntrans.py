@@ -1,11 +1,11 @@
 """SynTrans as a learn2learn algorithm: clone, adapt to a support set, answer queries."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -111,8 +111,8 @@ class SynTrans(ClassTable, _BaseLearner):
     def adapt(
         self,
         support: Tensor,
-        labels: Tensor | None = None,
-        class_ids: Tensor | Sequence[int] | None = None,
+        labels: Tensor | ArrayLike | None = None,
+        class_ids: Tensor | ArrayLike | None = None,
         *,
         base: bool = False,
     ) -> None:
@@ -120,7 +120,7 @@ class SynTrans(ClassTable, _BaseLearner):
 
         Args:
             support: inputs of the encoder, [n, ...]; classes may have different shots.
-            labels: 0 to N - 1, [n].
+            labels: 0 to N - 1, [n]; a tensor, an array or a list.
             class_ids: rows of the table of class vectors, [N]: those of label 0, 1, ...
             base: the ids are those of base classes, in meta-training: attention does not see
                 them, and each class's bridge is the one that was fitted without it.
@@ -134,8 +134,8 @@ class SynTrans(ClassTable, _BaseLearner):
     def fit_(
         self,
         support: Tensor,
-        labels: Tensor | None = None,
-        class_ids: Tensor | Sequence[int] | None = None,
+        labels: Tensor | ArrayLike | None = None,
+        class_ids: Tensor | ArrayLike | None = None,
         *,
         base: bool = False,
     ) -> Tensor:

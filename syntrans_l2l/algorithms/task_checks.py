@@ -1,20 +1,23 @@
 """What can be wrong with a task, each told in one line that names the fix."""
 
-from collections.abc import Sequence
-
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
+
+from syntrans_l2l.array_file import as_labels
 
 ADAPT = "adapt(support, labels, class_ids)"
 
 
 def checked_task(
     support: Tensor,
-    labels: Tensor | None,
-    class_ids: Tensor | Sequence[int] | None,
+    labels: Tensor | ArrayLike | None,
+    class_ids: Tensor | ArrayLike | None,
     classes: int | None,
 ) -> tuple[Tensor, Tensor]:
-    """Labels [n] and class ids [N] of a support set [n, ...], fit for use.
+    """Labels [n] and class ids [N] of a support set [n, ...], as int64 on its device.
+
+    Both may be lists, arrays or tensors, of integers of any type or of whole fractions.
 
     Args:
         support: whatever the encoder takes.
@@ -23,7 +26,7 @@ def checked_task(
         classes: rows of that table; None where there is none, and class ids may be missing.
 
     Raises:
-        TypeError: called as MAML's `adapt(loss)`.
+        TypeError: called as MAML's `adapt(loss)`, or the support set is no tensor.
         ValueError: labels or class ids do not fit.
     """
     if labels is None:
@@ -31,7 +34,11 @@ def checked_task(
             f"SynTrans is not adapted by adapt(loss), as MAML is: call {ADAPT} with the support "
             "set and the task's class_ids, once a task"
         )
-    labels = _integers(labels, "labels")
+    if not isinstance(support, Tensor):
+        raise TypeError(
+            f"the support set must be a tensor, got {type(support).__name__}; use torch.as_tensor"
+        )
+    labels = as_labels(labels).to(support.device)
     if len(labels) != len(support):
         raise ValueError(f"{len(support)} support inputs need as many labels, got {len(labels)}")
     if class_ids is None and classes is None:
@@ -41,7 +48,7 @@ def checked_task(
             "class_ids are missing: append SemanticLabels(dataset) to the taskset's "
             f"task_transforms, set task_collate=collate, and call {ADAPT} with task.class_ids"
         )
-    ids = _integers(torch.as_tensor(class_ids), "class_ids").to(labels.device)
+    ids = as_labels(class_ids, "class_ids").to(labels.device)
     ways = len(ids)
     if ways < 2:
         raise ValueError(
@@ -67,12 +74,3 @@ def checked_task(
             "one sample or more, which KShots draws"
         )
     return labels, ids
-
-
-def _integers(values: Tensor, name: str) -> Tensor:
-    if values.is_floating_point() or values.dtype == torch.bool or values.ndim != 1:
-        raise ValueError(
-            f"{name} must be one list of integers, got {values.dtype} {list(values.shape)}; "
-            f"use {name}.long()"
-        )
-    return values.long()

@@ -1,7 +1,7 @@
 """Features of any encoder as a data set, and the file that carries them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,35 +77,67 @@ class FeatureBenchmark:
         tensors, lists = read_arrays(
             path, ("features", "labels"), ("class_names", "split"), form=_FORM
         )
-        features = as_vectors(tensors["features"], f"{path}: features")
-        labels = as_labels(tensors["labels"], f"{path}: labels")
-        names = lists["class_names"]
-        of = [ALIASES.get(each, each) for each in lists["split"]]
         texts = read_texts(path, ("name", "encoder"))
-        _check(path, features, labels, names, of)
-        counts = torch.bincount(labels, minlength=len(names)).tolist()
-        parts = {}
-        for split in SPLITS:
-            classes = [
-                label
-                for label, its in enumerate(of)
-                if its == split and counts[label] >= self.least
-            ]
-            place = torch.full((len(names),), -1)
-            place[classes] = torch.arange(len(classes))
-            rows = torch.where(place[labels] >= 0)[0]
-            parts[split] = Split(
-                features[rows], place[labels[rows]], tuple(names[label] for label in classes)
-            )
-        contents = tensor_digest({"features": features, "labels": labels})
-        key = {"tensors": contents, "class_names": names, "split": of}
-        fingerprint = digest({**key, "least": self.least} if self.least > 0 else key)
-        return FeatureData(
-            name=named_with_least(texts.get("name") or path.stem, self.least),
-            fingerprint=fingerprint,
+        return feature_data(
+            tensors["features"],
+            tensors["labels"],
+            lists["class_names"],
+            lists["split"],
+            name=texts.get("name") or path.stem,
             encoder=texts.get("encoder") or path.name,
-            **parts,
+            least=self.least,
+            where=f"{path}: ",
         )
+
+
+def feature_data(
+    features: object,
+    labels: object,
+    class_names: Sequence[str],
+    split: Sequence[str],
+    *,
+    name: str = "features",
+    encoder: str = "given features",
+    least: int = 0,
+    where: str = "",
+) -> FeatureData:
+    """Arrays as a data set of features.
+
+    Args:
+        features: [n, D], numpy or torch, of any number type.
+        labels: [n], places in `class_names`.
+        class_names: [C].
+        split: of each class, [C]: train, val or test; train may be absent.
+        name: of the data set, for the records.
+        encoder: what made the features, for the records.
+        least: leave out classes of fewer rows than this; the name says so.
+        where: what errors begin with.
+
+    Raises:
+        ValueError: they are not of this form.
+    """
+    vectors = as_vectors(features, f"{where}features")
+    places = as_labels(labels, f"{where}labels")
+    names, of = list(class_names), [ALIASES.get(each, each) for each in split]
+    _check(where, vectors, places, names, of)
+    counts = torch.bincount(places, minlength=len(names)).tolist()
+    parts = {}
+    for each in SPLITS:
+        classes = [label for label, its in enumerate(of) if its == each and counts[label] >= least]
+        new = torch.full((len(names),), -1)
+        new[classes] = torch.arange(len(classes))
+        rows = torch.where(new[places] >= 0)[0]
+        parts[each] = Split(
+            vectors[rows], new[places[rows]], tuple(names[label] for label in classes)
+        )
+    contents = tensor_digest({"features": vectors, "labels": places})
+    key = {"tensors": contents, "class_names": names, "split": of}
+    return FeatureData(
+        name=named_with_least(name, least),
+        fingerprint=digest({**key, "least": least} if least > 0 else key),
+        encoder=encoder,
+        **parts,
+    )
 
 
 def save_features(
@@ -132,27 +164,27 @@ def save_features(
         save_file(tensors, partial, metadata=texts)
 
 
-def _check(path: Path, features: Tensor, labels: Tensor, names: list[str], of: list[str]) -> None:
+def _check(where: str, features: Tensor, labels: Tensor, names: list[str], of: list[str]) -> None:
     """Raise ValueError with what is wrong and what to do."""
     if features.ndim != 2 or not features.shape[1] or labels.shape != features.shape[:1]:
         raise ValueError(
-            f"{path}: features must be [n, D] and labels [n], got {list(features.shape)} and "
+            f"{where}features must be [n, D] and labels [n], got {list(features.shape)} and "
             f"{list(labels.shape)}"
         )
     if not features.isfinite().all():
-        raise ValueError(f"{path}: features hold NaN or infinity; make them again")
+        raise ValueError(f"{where}features hold NaN or infinity; make them again")
     if len(names) != len(of) or len(set(names)) != len(names):
         raise ValueError(
-            f"{path}: class_names must be distinct and split have one entry for each, got "
+            f"{where}class_names must be distinct and split have one entry for each, got "
             f"{len(names)} names ({len(set(names))} distinct) and {len(of)} entries"
         )
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(names):
         raise ValueError(
-            f"{path}: labels must lie in 0 to {len(names) - 1}, the places in class_names, got "
+            f"{where}labels must lie in 0 to {len(names) - 1}, the places in class_names, got "
             f"{int(labels.min())} to {int(labels.max())}"
         )
     if unknown := set(of) - set(SPLITS):
-        raise ValueError(f"{path}: split must be train, val or test, got {sorted(unknown)}")
+        raise ValueError(f"{where}split must be train, val or test, got {sorted(unknown)}")
     lacking = {"validation", "test"} - set(of)
     if lacking:
-        raise ValueError(f"{path}: no class has the split {' or '.join(sorted(lacking))}")
+        raise ValueError(f"{where}no class has the split {' or '.join(sorted(lacking))}")

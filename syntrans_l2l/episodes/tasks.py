@@ -119,6 +119,42 @@ def _batch(tasks: Sequence[Task], **_: object) -> Task | list[Task]:
 default_collate_fn_map[Task] = _batch  # torch's documented door for types of one's own
 
 
+Sizes = int | tuple[int, int]  # always the same, or the least and the most of what is drawn
+
+
+class VaryingNWaysKShots(_TaskTransform):  # type: ignore[misc]
+    """Task transform in the place of FusedNWaysKShots: every task draws its own N and K.
+
+    Both are uniform, from Python's `random`, and classes of one task have the same K.
+
+    Args:
+        dataset: the MetaDataset that the tasks are drawn from.
+        ways: the least and the most of N.
+        samples: the least and the most of K.
+    """
+
+    def __init__(self, dataset: Any, ways: tuple[int, int], samples: tuple[int, int]) -> None:
+        super().__init__(dataset)
+        self.ways = ways
+        self.samples = samples
+        self._fused = l2l.data.transforms.FusedNWaysKShots(dataset, n=ways[1], k=samples[1])
+
+    def __call__(self, task_description: list[Any] | None) -> Any:
+        self._fused.n = random.randint(*self.ways)
+        self._fused.k = random.randint(*self.samples)
+        return self._fused(task_description)
+
+
+def _bounds(name: str, sizes: Sizes, least: int) -> tuple[int, int]:
+    """The least and the most; raises ValueError where they are none."""
+    low, high = (sizes, sizes) if isinstance(sizes, int) else sizes
+    if not least <= low <= high:
+        raise ValueError(
+            f"{name} must be {least} or more, or a pair such as ({least}, 10), got {sizes!r}"
+        )
+    return low, high
+
+
 class SplitDataset(Dataset[tuple[Tensor, int]]):
     """A split as a data set of images in [0, 1], [3, H, W], and labels."""
 
@@ -134,17 +170,32 @@ class SplitDataset(Dataset[tuple[Tensor, int]]):
 
 
 class SemanticTaskset(_Taskset):  # type: ignore[misc]
-    """A learn2learn Taskset of Tasks; `class_names[class_id]` names a class."""
+    """A learn2learn Taskset of Tasks; `class_names[class_id]` names a class.
 
-    def __init__(self, split: Split, ways: int, samples: int, num_tasks: int = -1) -> None:
-        split.check_episodes(ways=ways, shots=samples, queries=0)
+    Args:
+        split: the classes and their images.
+        ways: N; a pair (least, most) draws it for each task, whose class ids tell it.
+        samples: K + Q of each class; a pair draws it too.
+        num_tasks: distinct tasks; -1 draws a new one each time.
+
+    Raises:
+        ValueError: the classes cannot fill such tasks.
+    """
+
+    def __init__(self, split: Split, ways: Sizes, samples: Sizes, num_tasks: int = -1) -> None:
+        few, many = _bounds("ways", ways, 1), _bounds("samples", samples, 1)
+        split.check_episodes(ways=few[1], shots=many[1], queries=0)
         dataset = SplitDataset(split)
         labels = dict(enumerate(dataset.labels))
         meta = l2l.data.MetaDataset(dataset, indices_to_labels=labels)
+        if isinstance(ways, int) and isinstance(samples, int):
+            drawn = l2l.data.transforms.FusedNWaysKShots(meta, n=ways, k=samples)
+        else:
+            drawn = VaryingNWaysKShots(meta, few, many)
         super().__init__(
             meta,
             task_transforms=[
-                l2l.data.transforms.FusedNWaysKShots(meta, n=ways, k=samples),
+                drawn,
                 l2l.data.transforms.LoadData(meta),
                 SemanticLabels(meta),
             ],
@@ -164,10 +215,10 @@ class SemanticTasksets(NamedTuple):
 
 def semantic_tasksets(
     name: str | FewShotData,
-    train_ways: int = 5,
-    train_samples: int = 10,
-    test_ways: int = 5,
-    test_samples: int = 10,
+    train_ways: Sizes = 5,
+    train_samples: Sizes = 10,
+    test_ways: Sizes = 5,
+    test_samples: Sizes = 10,
     num_tasks: int = -1,
     root: str | Path | None = None,
 ) -> SemanticTasksets:
@@ -176,7 +227,8 @@ def semantic_tasksets(
     Args:
         name: a data set's name ("mini_imagenet", "tiered_imagenet", "cifar_fs", "fc100", "cub",
             "generated"), or one that is loaded already.
-        train_ways: N of the training tasks.
+        train_ways: N of the training tasks; this and the next three may be pairs (least, most),
+            of which every task draws its own.
         train_samples: K + Q of the training tasks.
         test_ways: N of the validation and test tasks.
         test_samples: K + Q of the validation and test tasks.

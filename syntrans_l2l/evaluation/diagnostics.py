@@ -17,7 +17,12 @@ _WEIGHED = 40  # episodes whose weights are kept: ten weights a class for 20 cla
 
 
 def of_answers(said: Tensor, episodes: Episodes, classes: int) -> dict[str, Tensor]:
-    """Of any method: right answers and queries per class [C], and the first episodes whole.
+    """Of any method: what classes were taken for which, and the first episodes whole.
+
+    `confusion` [C, C] counts queries: rows are their classes, columns what they were taken for.
+    Classes meet only where an episode holds both. `class_right` and `class_queries` [C] are its
+    diagonal and the sums of its rows. `shown_support` and `shown_query` are rows of the test
+    split's images.
 
     Args:
         said: which way each query was taken for, [E, N * Q].
@@ -27,7 +32,11 @@ def of_answers(said: Tensor, episodes: Episodes, classes: int) -> dict[str, Tens
     right = (said == episodes.query_labels()).unflatten(1, (episodes.ways, -1)).sum(-1)  # [E, N]
     drawn = episodes.class_ids.flatten()
     shown = episodes.first(_SHOWN)
+    true = episodes.class_ids[:, episodes.query_labels()]  # [E, N * Q]
+    pairs = true * classes + episodes.class_ids.gather(1, said)
+    confusion = torch.bincount(pairs.flatten(), minlength=classes**2).view(classes, classes)
     return {
+        "confusion": confusion.int(),
         "class_right": right.new_zeros(classes).index_add(0, drawn, right.flatten()),
         "class_queries": torch.bincount(drawn, minlength=classes) * episodes.queries,
         "shown_answers": said[:_SHOWN],

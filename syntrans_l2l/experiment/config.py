@@ -84,6 +84,8 @@ from syntrans_l2l.training.meta import MetaTraining
 
 def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
     """The file `vectors` where one is named, a bank if it is JSON, else the sentence encoder."""
+    if not isinstance(vectors, str | None):
+        raise ValueError(f"class_vectors.vectors must be the path of a file, got {vectors!r:.80}")
     if not vectors:
         return SentenceEncoder(sentence_encoder)
     return BankFile(vectors) if vectors.endswith(".json") else VectorFile(vectors)
@@ -191,6 +193,11 @@ def load_mining(file: Path, bindings: list[str]) -> Mining:
     return mining
 
 
+# what gin raises, and what constructors raise that were given something of another kind
+_FAULTS = (SyntaxError, TokenError, TypeError, ValueError, RuntimeError, OSError, AttributeError,
+           LookupError, ArithmeticError)  # fmt: skip
+
+
 @contextmanager
 def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
     """Parse `file`, and turn what goes wrong within into one line that names it."""
@@ -201,11 +208,11 @@ def _parsed(file: Path, bindings: list[str]) -> Iterator[None]:
         _parse("\n".join(bindings), None, Path.cwd(), search_path(file))
         gin.finalize()
         yield
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(_one_line(error)) from error
     except ImportError as error:
         raise ImportError(f"{file}: {_one_line(error)}") from error
-    except (SyntaxError, TokenError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except _FAULTS as error:
         raise ValueError(f"{file}: {_one_line(error)}") from error
 
 

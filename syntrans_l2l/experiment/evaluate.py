@@ -12,9 +12,9 @@ import torch
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import benchmark
 from syntrans_l2l.datasets.base import Benchmark, FewShotData
-from syntrans_l2l.datasets.features import FeatureBenchmark, FeatureData
+from syntrans_l2l.datasets.features import FeatureBenchmark, FeatureData, feature_data
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
-from syntrans_l2l.datasets.in_memory import FeaturesInMemory, InMemory, feature_data
+from syntrans_l2l.datasets.in_memory import FeaturesInMemory, InMemory
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.results import Results
 from syntrans_l2l.experiment.row import Row

@@ -300,7 +300,9 @@ LABELS = task()[1]
 BAD = [
     (change(labels=LABELS + 1), "labels must lie in 0 to 2.*SemanticLabels"),
     (change(labels=LABELS - 1), "labels must lie in 0 to 2"),
-    (change(labels=LABELS.float()), r"float32.*use labels\.long\(\)"),
+    (change(labels=LABELS + 0.5), "labels are not whole numbers, but torch.float32"),
+    (change(labels=["a"] * 7), "labels are no numbers"),
+    (change(labels=LABELS.bool()), "labels must be one list of integers, got torch.bool"),
     (change(labels=LABELS[:, None]), "one list of integers"),
     (change(labels=LABELS[:-1]), "7 support inputs need as many labels, got 6"),
     (change(labels=LABELS.clamp_max(1)), "no support for labels .2.*KShots"),
@@ -309,7 +311,8 @@ BAD = [
     (change(class_ids=[0, 1, CLASSES]), "class_ids must lie in 0 to 7.*set_classes_"),
     (change(class_ids=[-1, 1, 2]), "class_ids must lie in 0 to 7"),
     (change(class_ids=[1, 1, 2]), "must differ"),
-    (change(class_ids=torch.tensor([0.0, 1.0, 2.0])), r"use class_ids\.long\(\)"),
+    (change(class_ids=[0.0, 1.0, 2.5]), "class_ids are not whole numbers"),
+    (change(class_ids=[[0, 1, 2]]), "class_ids must be one list of integers"),
     (change(base=True), "class_ids must lie in"),
 ]
 
@@ -320,6 +323,31 @@ def test_bad_tasks(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         algorithm.adapt(**arguments)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        list, tuple, Tensor.numpy, Tensor.float, Tensor.half,
+        *(lambda given, kind=kind: given.numpy().astype(kind)
+          for kind in ("u1", "u2", "u4", "u8", "i1", ">i4", "f2", ">f8")),
+    ],
+)  # fmt: skip
+def test_labels_and_class_ids_of_any_number_type(form: Any) -> None:
+    support, labels, class_ids, query = task()
+    algorithm = untrained()
+    algorithm.adapt(support, labels, class_ids)
+    answers = algorithm(query)
+    ids = torch.as_tensor(class_ids)
+    for given in ((form(labels), class_ids), (labels, form(ids)), (form(labels), form(ids))):
+        algorithm.adapt(support, *given)
+        assert torch.equal(algorithm(query), answers)
+
+
+def test_a_support_set_of_numpy_is_told() -> None:
+    support, labels, class_ids, _ = task()
+    with pytest.raises(TypeError, match=r"must be a tensor, got ndarray; use torch\.as_tensor"):
+        untrained().adapt(support.numpy(), labels, class_ids)  # type: ignore[arg-type]
 
 
 def test_called_as_maml() -> None:

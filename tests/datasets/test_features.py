@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.datasets.features import FeatureBenchmark, save_features
+from syntrans_l2l.datasets.features import FeatureBenchmark, feature_data, save_features
 
 CONTENT: dict[str, Any] = {
     "features": np.arange(24, dtype=np.float64).reshape(8, 3),
@@ -119,6 +119,14 @@ def test_labels_of_any_numpy_type(tmp_path: Path, kind: str) -> None:
 def test_features_of_any_numpy_type(tmp_path: Path, kind: str) -> None:
     data = load(tmp_path, features=CONTENT["features"].astype(kind))
     assert data.fingerprint == load(tmp_path).fingerprint
+
+
+@pytest.mark.parametrize("form", [np.ndarray.tolist, torch.as_tensor, np.float16, np.asarray])
+def test_arrays_in_memory_are_taken_as_files_are(tmp_path: Path, form: Any) -> None:
+    names, split = CONTENT["class_names"], CONTENT["split"]
+    data = feature_data(form(CONTENT["features"]), form(CONTENT["labels"]), names, split)
+    assert data.fingerprint == load(tmp_path).fingerprint
+    assert (data.name, data.encoder) == ("features", "given features")
 
 
 def test_small_classes_are_left_out_and_the_name_says_so(tmp_path: Path) -> None:

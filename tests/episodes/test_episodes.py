@@ -82,7 +82,7 @@ def test_drawn_once(data: FewShotData, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ways", "queries", "message"), [(7, 1, "only 6 classes"), (5, 24, "has 24 images")]
+    ("ways", "queries", "message"), [(7, 1, "only 6 classes"), (5, 24, "has 24")]
 )
 def test_impossible_episodes(data: FewShotData, ways: int, queries: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_bits_in_another_process(data: FewShotData)
 
 
 def test_impossible_episodes(split: Split) -> None:
-    for ways, message in ((7, "only 6 classes"), (2, "has 4 images")):
+    for ways, message in ((7, "only 6 classes"), (2, "has 4")):
         size = {"ways": ways, "shots": 2, "queries": 3, "count": 1, "seed": 0}
         with pytest.raises(ValueError, match=message):
             next(stream_episodes(split, **size))

@@ -3,6 +3,7 @@ import functools
 import importlib
 import pickle
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -133,3 +134,36 @@ def test_learn2learns_unmodified_lightning_module_trains_on_it(data: FewShotData
     trainer.fit(module, batches)
     assert not torch.equal(before, module.features[1].weight)
     assert seen and all(len(ids) == 5 for ids in seen)
+
+
+def test_tasks_of_varying_ways_and_shots(data: FewShotData) -> None:
+    taskset = SemanticTaskset(data.test, ways=(2, 5), samples=(3, 6))
+    random.seed(0)
+    sizes = Counter[tuple[int, int]]()
+    for _ in range(200):
+        task = taskset.sample()
+        ways = len(task.class_ids)
+        samples = len(task.labels) // ways
+        assert task.labels.bincount().tolist() == [samples] * ways
+        sizes[ways, samples] += 1
+    assert set(sizes) == {(ways, samples) for ways in range(2, 6) for samples in range(3, 7)}
+    random.seed(0)
+    again = [taskset.sample() for _ in range(3)]
+    random.seed(0)
+    for task in again:
+        assert torch.equal(task.data, taskset.sample().data)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"ways": (5, 2)}, r"^ways must be 1 or more, or a pair such as \(1, 10\), got \(5, 2\)$"),
+        ({"samples": 0}, "^samples must be 1 or more"),
+        ({"ways": (2, 1000)}, "1000 ways asked for"),
+    ],
+)
+def test_sizes_of_tasks_that_cannot_be(
+    data: FewShotData, sizes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        SemanticTaskset(data.test, **{"ways": 2, "samples": 2, **sizes})

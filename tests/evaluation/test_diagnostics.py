@@ -24,8 +24,25 @@ def test_answers_are_counted_per_class_by_hand() -> None:
     tensors = of_answers(said, two, classes=4)
     assert tensors["class_right"].tolist() == [1, 1, 4, 0]
     assert tensors["class_queries"].tolist() == [2, 2, 4, 0]
+    assert tensors["confusion"].tolist() == [
+        [1, 0, 1, 0], [0, 1, 1, 0], [0, 0, 4, 0], [0, 0, 0, 0]
+    ]  # fmt: skip
     assert tensors["shown_answers"].equal(said)
     assert tensors["shown_classes"].equal(two.class_ids)
+
+
+def test_confusion_sums_to_queries_and_right_answers() -> None:
+    drawn = episodes(200)
+    said = torch.randint(3, (200, 12), generator=torch.Generator().manual_seed(3))
+    tensors = of_answers(said, drawn, classes=7)
+    confusion = tensors["confusion"]
+    assert confusion.diagonal().equal(tensors["class_right"].int())
+    assert confusion.sum(1).equal(tensors["class_queries"])
+    by_hand = torch.zeros(7, 7).int()
+    for ids, answers in zip(drawn.class_ids, said, strict=True):
+        for label, answer in zip(drawn.query_labels(), answers, strict=True):
+            by_hand[ids[label], ids[answer]] += 1
+    assert confusion.equal(by_hand)
 
 
 def test_the_curve_is_the_accuracy_of_each_alpha() -> None:

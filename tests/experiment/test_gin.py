@@ -158,17 +158,14 @@ def test_the_names_of_an_imported_module_are_configurable(tmp_path: Path) -> Non
     text = (
         "include 'datasets/features.gin'\nimport own_rows\nSpecial.distance = 'cosine'\n"
         "decorated.distance = 'cosine'\n"
-        "Experiment.methods = [@a/Row(), @b/Row(), @c/Row(), @d/Row(), @ProtoNet()]\n"
-        "a/Row.method = @own_rows.Special()\nb/Row.method = @made()\n"
-        "c/Row.method = @ready()\nd/Row.method = @decorated()\n"
         "ProtoNet.distance = 'euclidean'\n"
-    ) + "".join(f"{name}/Row.name = '{name}'\n" for name in "abcd")
-    for _ in range(2):  # a second time in one process too
-        file.write_text(text)
-        experiment = load_experiment(file, [])
-        names = [row.method.name for row in experiment.rows]
-        cosine, euclidean = "protonet_cosine", "protonet"
-        assert names == [cosine, cosine, euclidean, cosine, euclidean]
+    )
+    rows = {"own_rows.Special": "protonet_cosine", "made": "protonet_cosine", "ready": "protonet",
+            "decorated": "protonet_cosine", "ProtoNet": "protonet"}  # fmt: skip
+    file.write_text(text)
+    for name, row in (*rows.items(), *rows.items()):  # a second time in one process too
+        experiment = load_experiment(file, [f"Experiment.methods = [@{name}()]"])
+        assert [each.method.name for each in experiment.rows] == [row]
     file.write_text("import own_rows\nExperiment.methods = [@own_rows._hidden()]\n")
     with pytest.raises(ValueError, match="_hidden"):
         load_experiment(file, [])

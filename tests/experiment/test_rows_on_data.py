@@ -14,8 +14,7 @@ from torch import Tensor
 import syntrans_l2l as sl
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.datasets.features import FeatureBenchmark
-from syntrans_l2l.datasets.in_memory import feature_data
+from syntrans_l2l.datasets.features import FeatureBenchmark, feature_data
 from syntrans_l2l.experiment.evaluate import bar
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.methods.task_training import TaskTraining
@@ -118,7 +117,8 @@ def test_images_by_name_by_folder_and_in_memory(tmp_path: Path) -> None:
     )  # fmt: skip
     results = sl.evaluate(rows, data, **one)
     assert results.records[0].dataset == "mine"
-    [sheet] = results.figures(tmp_path / "figures")
+    rows_chart, sheet = results.figures(tmp_path / "figures")
+    assert rows_chart.name == "mine_rows.png"
     assert sheet.name == "mine_episode.png" and sheet.stat().st_size > 10_000
 
 
@@ -131,7 +131,7 @@ def test_results_show_themselves(files: tuple[Path, Path]) -> None:
     for text in (
         results.table(), results.markdown(), results.latex(), results._repr_html_(), str(results),
     ):  # fmt: skip
-        assert one in text and "simpleshot" in text
+        assert one in text and "simpleshot" in text.lower()
     assert results._repr_html_().count("<table>") == 2
     assert results.records[0].delta is None and results.records[1].delta_vs == "protonet"
     kept = results.store.out
@@ -161,6 +161,7 @@ def test_a_folder_keeps_the_records(files: tuple[Path, Path], tmp_path: Path) ->
         ([sl.Am3()], {"text": "VECTORS", "queries": 2, "shots": (15,)}, ValueError,
          "^am3 trains on.*'class 0' has 20"),
         ([sl.Maml()], {}, ValueError, "maml needs images"),
+        ([sl.ProtoNet()], {"shots": "5"}, ValueError, "shots must be a list such as"),
     ],
 )  # fmt: skip
 def test_bad_input(
@@ -175,6 +176,12 @@ def test_bad_input(
     with pytest.raises(error, match=message) as caught:
         sl.evaluate(rows, **{"data": clip, **SMALL, **settings})
     assert "\n" not in str(caught.value)
+
+
+def test_one_number_of_shots_is_enough(files: tuple[Path, Path]) -> None:
+    [one] = sl.evaluate([sl.ProtoNet()], files[0], **{**SMALL, "shots": 2}).records
+    [listed] = sl.evaluate([sl.ProtoNet()], files[0], **{**SMALL, "shots": [2]}).records
+    assert (one.shots, one.accuracy) == (2, listed.accuracy)
 
 
 def test_arrays_that_do_not_fit() -> None:
