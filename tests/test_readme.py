@@ -1,19 +1,23 @@
-"""The README's swap-in, run as it stands there."""
+"""The README: its swap-in, run as it stands there, its rows of results, its length."""
 
 import re
 import runpy
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from common import REPOSITORY, MakeArchive
+from synthetic import add
 
 from syntrans_l2l import SynTrans
+from syntrans_l2l.reporting.records import RecordStore
 from syntrans_l2l.semantics.bank import SemanticBank
 
 README = (REPOSITORY / "README.md").read_text()
 STEPS = "range(1000)"
+ROWS = REPOSITORY / "benchmarks" / "readme_rows.py"
 
 
 def swap_in() -> list[str]:
@@ -64,11 +68,29 @@ def test_the_swap_in_is_short() -> None:
     assert 0 < sum(line[0] == "-" for line in lines) < 10
 
 
-def test_all_names_in_the_other_blocks_exist() -> None:
-    """They name files and data that a test has not, but they compile and import."""
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert blocks
-    for block in blocks:
-        compile(block, "README.md", "exec")
-        imports = [line for line in block.splitlines() if line.startswith(("from ", "import "))]
-        exec("\n".join(imports), {})
+def test_the_readme_is_short_and_narrow() -> None:
+    lines = README.splitlines()
+    assert len(lines) < 140
+    assert max(map(len, lines)) <= 115
+
+
+def test_the_rows_agree_with_the_committed_records(tmp_path: Path) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    [command] = re.findall(r"benchmarks/readme_rows\.py (.*)", makefile)
+    [rows] = re.findall(r"^ROWS := (.*)", makefile, flags=re.MULTILINE)
+    words = shlex.split(command.replace("$(ROWS)", rows))
+    words[0] = str(REPOSITORY / words[0])
+    words[words.index("README.md")] = str(tmp_path / "README.md")
+    (tmp_path / "README.md").write_text(README)
+    assert runpy.run_path(str(ROWS))["main"](words) == 0
+    agrees = (tmp_path / "README.md").read_text() == README
+    assert agrees, "README.md disagrees with benchmarks/records: run make results"
+
+
+def test_a_row_that_there_is_not_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(RecordStore(tmp_path))
+    words = [str(tmp_path), "--readme", str(tmp_path / "none.md"), "--rows", "syntrans", "mine"]
+    assert runpy.run_path(str(ROWS))["main"](words) == 2
+    assert capsys.readouterr().err == "error: 0 rows are called 'mine'; rows: syntrans\n"

@@ -1,4 +1,4 @@
-"""The README's table of what benchmarks/speed/throughput.py measured."""
+"""The table in docs/performance.md of what benchmarks/speed/throughput.py measured."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ ROWS = {
 
 
 def table(result: dict[str, Any]) -> Grid:
-    """What the README shows of a measurement."""
+    """What the page shows of a measurement."""
     size, versions = result["size"], result["versions"]
     rows = []
     for key, (name, aim) in ROWS.items():

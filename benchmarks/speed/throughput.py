@@ -1,7 +1,7 @@
 """Measure our evaluator against learn2learn's, easyfsl's and the machine's memory.
 
     python benchmarks/speed/throughput.py --json benchmarks/records/throughput.json \
-        --readme README.md
+        --readme docs/performance.md
 
 One process, the same cached features, 5-way 1-shot with 15 queries. All take turns in every
 round; a ratio is the median over the rounds of what the same round gave both sides. Features are

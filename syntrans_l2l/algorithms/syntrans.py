@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.algorithms import pretrained
-from syntrans_l2l.algorithms.class_vectors import centre
+from syntrans_l2l.algorithms.class_table import ClassTable
 from syntrans_l2l.algorithms.scoring import Given, to_semantic
 from syntrans_l2l.algorithms.selection import Choice
 from syntrans_l2l.algorithms.task_checks import ADAPT, checked_task
@@ -35,7 +35,7 @@ class _Fitted:
     vectors: Tensor | None
 
 
-class SynTrans(_BaseLearner):
+class SynTrans(ClassTable, _BaseLearner):
     """The multimodal classifier of a task, made from its support set and its classes' vectors.
 
     As with learn2learn's MAML, `learner = algorithm.clone()`, then `learner.adapt(...)`, then
@@ -55,16 +55,12 @@ class SynTrans(_BaseLearner):
     Attributes:
         selected: what `fit_syntrans` selected, on which split and from which grid.
         choice: the same in numbers; None where nothing was selected.
-        class_names: of the rows of the table of class vectors, where they are known.
-        text_encoder: what made the class vectors, and `prompt` of what text, where it is known.
 
     Source: Tang, He, Qin, "Connecting Giants", IJCAI 2025; the form is our reconstruction.
     """
 
     module: nn.Module
-    mean: Tensor
     left_out: Tensor
-    semantics: Tensor | None
 
     def __init__(
         self,
@@ -83,8 +79,6 @@ class SynTrans(_BaseLearner):
         self.semantic_weight = semantic_weight
         self.selected: dict[str, object] = {}
         self.choice: Choice | None = None
-        self.class_names: tuple[str, ...] = ()
-        self.text_encoder = self.prompt = ""
         if left_out is None:
             left_out = torch.zeros(len(classifier.generator.memory), dtype=torch.int64)
         if mean is None:
@@ -96,51 +90,6 @@ class SynTrans(_BaseLearner):
         self.module = features  # the last, because learn2learn looks up missing names in it
         if semantics is not None:
             self.set_classes_(semantics)
-
-    def set_classes_(
-        self,
-        semantics: Tensor | SemanticBank,
-        class_names: Sequence[str] = (),
-        *,
-        text_encoder: str = "",
-        prompt: str = "",
-    ) -> "SynTrans":
-        """Replace the table of class vectors, [C, M], in place: for tasks of other classes.
-
-        Args:
-            semantics: row c is the vector of class id c; a bank brings its names and its source.
-            class_names: what the rows stand for, C of them; kept for whoever loads the algorithm.
-            text_encoder: what made the vectors.
-            prompt: of what text, such as "a photo of a {}".
-
-        Raises:
-            ValueError: vectors of another width than the bridge was made for, or another number
-                of names.
-        """
-        if isinstance(semantics, SemanticBank):
-            class_names = class_names or semantics.class_names
-            text_encoder = text_encoder or semantics.source
-            semantics = semantics.vectors
-        if semantics.ndim != 2 or semantics.shape[1] != len(self.mean):
-            trained = f", {self.text_encoder}" if self.text_encoder else ""
-            raise ValueError(
-                f"semantics must be class vectors [C, {len(self.mean)}], got "
-                f"{list(semantics.shape)}; encode the names with the text encoder of the "
-                f"training{trained}"
-            )
-        if class_names and len(class_names) != len(semantics):
-            raise ValueError(
-                f"{len(semantics)} class vectors need as many class_names, got {len(class_names)}"
-            )
-        self.semantics = self.centred(semantics)
-        self.class_names = tuple(class_names)
-        self.text_encoder = text_encoder or self.text_encoder
-        self.prompt = prompt or self.prompt
-        return self
-
-    def centred(self, vectors: Tensor) -> Tensor:
-        """Class vectors [C, M] as a text encoder gives them, as the bridge takes them."""
-        return centre(vectors.to(self.mean.device), self.mean)
 
     def set_encoder_(self, features: nn.Module) -> "SynTrans":
         """Replace the encoder in place: for tasks of its inputs, and not of its features."""

@@ -33,12 +33,18 @@ def answers(
         stage: its name.
 
     Raises:
-        ValueError: a logit is not finite, so that accuracies would mean nothing.
+        ValueError: logits of another shape, or not finite, so that accuracies would mean nothing.
     """
     said = []
     with progress(stage, total=len(episodes), unit="episode") as advance:
         for batch in episodes.batches(batch_size):
             logits = predict(batch).cpu()
+            shape = len(batch), batch.ways * batch.queries, batch.ways
+            if logits.shape != shape:
+                raise ValueError(
+                    f"{stage}: logits must be [E, N * Q, N] = {list(shape)}, got "
+                    f"{list(logits.shape)}"
+                )
             if not logits.isfinite().all():
                 raise ValueError(f"{stage}: logits are not finite; did training diverge?")
             said.append(logits.argmax(-1))

@@ -31,7 +31,7 @@ def mean_ci95(values: Tensor) -> Mean:
 
 
 @cache
-def t95(freedom: int) -> float:
+def t95(freedom: float) -> float:
     """The 97.5% quantile of Student's t with `freedom` degrees of freedom."""
     return float(stdtrit(freedom, 0.975))
 
@@ -48,6 +48,28 @@ def paired_ci95(values: Tensor, reference: Tensor) -> Mean:
             f"{list(reference.shape)}"
         )
     return mean_ci95(values.double() - reference.double())
+
+
+def welch_ci95(first: Mean, second: Mean, counts: tuple[int, int]) -> Mean:
+    """first minus second with its 95% CI, two means of separate episodes.
+
+    The degrees of freedom are Welch and Satterthwaite's.
+
+    Args:
+        first: as `mean_ci95` gives it.
+        second: likewise.
+        counts: the values behind each, two or more.
+    """
+    freedoms = [count - 1 for count in counts]
+    errors = [mean.ci95 / t95(free) for mean, free in zip((first, second), freedoms, strict=True)]
+    shares = [error**2 for error in errors]
+    difference, variance = first.mean - second.mean, sum(shares)
+    if variance == 0.0:
+        return Mean(difference, 0.0)
+    freedom = variance**2 / sum(
+        share**2 / free for share, free in zip(shares, freedoms, strict=True)
+    )
+    return Mean(difference, t95(freedom) * variance**0.5)
 
 
 def episode_accuracies(logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """What an experiment finds out before any long work."""
 
+import inspect
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from syntrans_l2l.datasets.base import Benchmark, check_episode_size
@@ -14,13 +16,67 @@ DEFAULT_REFERENCE = "protonet_cosine"
 
 Counts = Mapping[str, dict[str, int]]  # images of each class, by split
 
+# what each part of an experiment is known by, and how a gin file gives one
+_PARTS = {
+    "dataset": ("class_counts", "@CifarFs()"),
+    "text_encoder": ("encode_classes", "@SentenceEncoder()"),
+    "base_training": ("epochs", "@BaseTraining()"),
+    "teacher": ("image_features", "@ClipTeacher()"),
+    "distillation": ("epochs", "@Distillation()"),
+}
+
+
+def check_parts(parts: Mapping[str, object]) -> None:
+    """Raise ValueError where a part of an experiment is none, such as a class for its object.
+
+    Args:
+        parts: by the field of `Experiment`; None where it has none.
+    """
+    for name, (attribute, example) in _PARTS.items():
+        part = parts[name]
+        if part is not None and (inspect.isclass(part) or not hasattr(part, attribute)):
+            raise ValueError(f"Experiment.{name} must be made as by {example}, got {part!r:.80}")
+    if not (parts["student"] is None or callable(parts["student"])):
+        raise ValueError(
+            "Experiment.student must be what makes a network, such as @resnet12, got "
+            f"{parts['student']!r:.80}"
+        )
+    methods = parts["methods"]
+    if isinstance(methods, str) or not isinstance(methods, Sequence) or not methods:
+        raise ValueError(
+            f"Experiment.methods must be a list such as [@ProtoNet()], got {methods!r:.80}"
+        )
+    if wrong := [each for each in methods if not isinstance(each, Method | Row)]:
+        raise ValueError(
+            "Experiment.methods must hold methods and rows, made as by @ProtoNet() with its "
+            f"brackets, got {wrong[0]!r:.80}"
+        )
+
+
+def check_pairs(comparisons: object) -> None:
+    """Raise ValueError where comparisons are no pairs of names."""
+    pairs = comparisons if isinstance(comparisons, Sequence) else ()
+    if pairs is not comparisons or not all(
+        isinstance(pair, list | tuple) and [type(name) for name in pair] == [str, str]
+        for pair in pairs
+    ):
+        raise ValueError(
+            "Experiment.comparisons must be pairs of rows such as [('syntrans', 'zero_shot')], "
+            f"got {comparisons!r:.80}"
+        )
+
 
 def check_names(
     titles: Sequence[str], reference: str, comparisons: Sequence[tuple[str, str]]
 ) -> None:
     """Raise ValueError where rows share a name, or one is named that there is not."""
-    if len(set(titles)) != len(titles) or not titles:
-        raise ValueError(f"Experiment.methods must be distinct and not empty, got {titles}")
+    if not titles:
+        raise ValueError("there are no rows: Experiment.methods is empty")
+    if twice := [title for title, count in Counter(titles).items() if count > 1]:
+        raise ValueError(
+            f"two rows are called {twice[0]!r}: give one of them another name, as "
+            "Row(method=..., name='...')"
+        )
     if reference not in titles and reference != DEFAULT_REFERENCE:
         raise ValueError(f"Experiment.reference {reference!r} is no row; rows: {titles}")
     unknown = {name for pair in comparisons for name in pair} - set(titles)

@@ -43,7 +43,6 @@ from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.am3 import Am3
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.from_module import FromModule
-from syntrans_l2l.methods.function_row import ROWS, FunctionRow, on_row
 from syntrans_l2l.methods.ktn import Ktn
 from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.meta_sgd import MetaSgd
@@ -149,23 +148,6 @@ for _configurable in (
 ):
     # registering, unlike decorating, leaves direct calls free of global configuration
     gin.external_configurable(_configurable, module="syntrans")
-
-
-def _register_row(key: str) -> None:
-    """Make `@NAME()` the row of a function that `@row` decorates, whichever is the newest."""
-    known = f"rows.{key}"
-
-    def newest() -> FunctionRow:
-        return ROWS[key]
-
-    if known not in _registered_rows:
-        _registered_rows.add(known)
-        module, _, name = known.rpartition(".")
-        gin.external_configurable(newest, name, module=module)
-
-
-_registered_rows: set[str] = set()
-on_row(_register_row)
 
 
 # names that configuration files no longer know, and the new ones

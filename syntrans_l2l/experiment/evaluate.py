@@ -55,9 +55,9 @@ def evaluate(
         out: the folder of the records; None keeps them with the result only.
         device: where to run; None takes a GPU where there is one.
         progress: whether to draw bars.
-        settings: further fields of `Experiment`, such as shots=(1, 5), ways, queries, episodes,
-            validation_episodes, student, teacher, reference, comparisons and seed. Without a
-            `reference`, differences are taken to cosine ProtoNet, or to the first row.
+        settings: further fields of `Experiment`, such as shots=(1, 5) or shots=5, ways, queries,
+            episodes, validation_episodes, student, teacher, reference, comparisons and seed.
+            Without a `reference`, differences are taken to cosine ProtoNet, or to the first row.
 
     Raises:
         FileNotFoundError: data or vectors are missing.
@@ -69,6 +69,8 @@ def evaluate(
     names = [each.title if isinstance(each, Row) else each.name for each in methods]
     if "reference" not in settings and Experiment.reference not in names and names:
         settings = {**settings, "reference": names[0]}
+    if type(shots := settings.get("shots")) is int:
+        settings = {**settings, "shots": (shots,)}
     experiment = Experiment(
         dataset=_dataset(data), methods=methods, text_encoder=_text(text), **settings
     )

@@ -22,8 +22,11 @@ from syntrans_l2l.experiment.checks import (
     check_data,
     check_encoders,
     check_names,
+    check_pairs,
+    check_parts,
     check_row,
 )
+from syntrans_l2l.experiment.kinds import check_kinds
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.experiment.row import EncoderName, Row
 from syntrans_l2l.methods.base import Arena, Method
@@ -52,7 +55,7 @@ class Experiment:
         teacher: the CLIP of stage 1; None where no row is distilled.
         distillation: stage 1.
         ways: N.
-        shots: the values of K; one may be written as a number.
+        shots: the values of K.
         queries: Q per class.
         episodes: test episodes.
         validation_episodes: episodes that alpha and its like are picked on.
@@ -84,8 +87,9 @@ class Experiment:
     training_seed: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.shots, int):
-            object.__setattr__(self, "shots", (self.shots,))
+        check_parts(vars(self))
+        check_pairs(self.comparisons)
+        check_kinds([self.methods, self.base_training, self.distillation])
         _ = self.sizes
         check_whole_number("Experiment.seed", self.seed)
         if self.training_seed is not None:
@@ -107,8 +111,9 @@ class Experiment:
             ValueError: a number is no whole number, or too small.
         """
         if isinstance(self.shots, str) or not isinstance(self.shots, Sequence) or not self.shots:
+            example = f"[{self.shots}]" if isinstance(self.shots, int) else "[1, 5]"
             raise ValueError(
-                f"Experiment.shots must be whole numbers such as (1, 5), got {self.shots!r}"
+                f"Experiment.shots must be a list such as {example}, got {self.shots!r:.80}"
             )
         try:
             return [

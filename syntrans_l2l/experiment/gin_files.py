@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -90,12 +91,11 @@ def own_names(module: ModuleType) -> Mapping[str, Callable[..., object]]:
             if thing.__module__ == module.__name__:
                 found[name] = thing
         elif type(thing).__module__.partition(".")[0] in (syntrans_l2l.__name__, module.__name__):
-            found[name] = _giving(thing)
+            found[name] = partial(_newest, module.__name__, name)
     return found
 
 
-def _giving(thing: object) -> Callable[[], object]:
-    def give() -> object:
-        return thing
-
-    return give
+def _newest(module: str, name: str) -> object:
+    """What the name stands for now: a notebook may import its module anew."""
+    found: object = getattr(sys.modules[module], name)
+    return found

@@ -9,7 +9,7 @@ from syntrans_l2l.encoders.base import Encoded, Encoder, Workspace
 from syntrans_l2l.experiment.row import EncoderName
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.semantics.bank import SemanticBank
-from syntrans_l2l.semantics.bank_file import MinedBank, Miner, kept_bank
+from syntrans_l2l.semantics.bank_file import BankFile, MinedBank, Miner, kept_bank
 from syntrans_l2l.semantics.synmine import SynMine
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 
@@ -21,7 +21,7 @@ class Preparation:
     Args:
         work: the data, the cache and the job.
         named: the experiment's own encoders.
-        mined: the banks with phrases that were asked for, by the hash of their vectors.
+        mined: the banks with phrases that rows have asked for, by the hash of their vectors.
     """
 
     work: Workspace
@@ -61,11 +61,17 @@ class Preparation:
                 file = cache.root / "banks" / f"{place}.json"
                 with cache.turn(place):
                     bank = kept_bank(file, encoder, names, self.work.data.name)
-                self.mined[bank.vectors.digest] = bank
-                self._banks[place] = bank.vectors
+                self._banks[place] = self._shown(bank)
+            elif isinstance(encoder, BankFile):
+                self._banks[place] = self._shown(encoder.of(names))
             else:
                 made = cache.get(
                     "semantics", key, lambda: {"vectors": encoder.encode_classes(names).vectors}
                 )
                 self._banks[place] = SemanticBank(names, made["vectors"], encoder.source)
         return self._banks[place]
+
+    def _shown(self, bank: MinedBank) -> SemanticBank:
+        """The vectors of a bank, whose phrases are kept for the records."""
+        self.mined[bank.vectors.digest] = bank
+        return bank.vectors

@@ -18,7 +18,9 @@ def required_bank(arena: Arena, name: str) -> SemanticBank:
         ValueError: there are none.
     """
     if arena.semantics is None:
-        raise ValueError(f"{name} needs class vectors, and the arena has no semantics")
+        raise ValueError(
+            f"{name} needs class vectors, and the arena has no semantics: set uses_text = True"
+        )
     return arena.semantics
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import gathered
 from syntrans_l2l.methods.base import Arena, Method, Predictor, snake_case
+from syntrans_l2l.methods.failures import told_of
 from syntrans_l2l.methods.settings import plain
 
 _LEARN = ("fit_", "process_support_set")  # learn2learn's name and easyfsl's
@@ -75,8 +76,10 @@ class FromModule(Method):
             labels = labels.repeat_interleave(episodes.shots)
             answered = []
             for support, query in zip(episodes.support, episodes.query, strict=True):
-                learn(gathered(features, support.flatten()), labels)
-                answered.append(module(gathered(features, query.flatten())).detach())
+                shots, queries = (gathered(features, rows.flatten()) for rows in (support, query))
+                with told_of(self.name):
+                    learn(shots, labels)
+                    answered.append(module(queries).detach())
             logits = torch.stack(answered)
             shape = (len(episodes), episodes.ways * episodes.queries, episodes.ways)
             if logits.shape != shape:

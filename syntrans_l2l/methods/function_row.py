@@ -1,7 +1,6 @@
 """A function as a row: `@row` is all that an own method needs."""
 
 import inspect
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import overload
@@ -13,6 +12,7 @@ from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import cache_sized, gathered
 from syntrans_l2l.methods.base import Arena, Method, Predictor, readable
 from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
+from syntrans_l2l.methods.failures import told_of
 
 # support [E, N, K, D], query [E, N * Q, D] and, where text is used, text [E, N, M]
 # -> logits [E, N * Q, N]
@@ -78,13 +78,12 @@ class FunctionRow(Method):
         generator = torch.Generator().manual_seed(0)
         shapes = [(2, ways, shots, _WIDTH), (2, ways * _QUERIES, _WIDTH), (2, ways, _WIDTH)]
         tensors = [torch.randn(shape, generator=generator) for shape in shapes]
-        try:
-            with torch.no_grad():
-                logits = self.function(*tensors[: 3 if self.uses_text else 2])
-        except _DUE_TO_WIDTH:
-            return
-        except Exception as error:
-            raise self._failed(error) from error
+        with told_of(self.name):
+            try:
+                with torch.no_grad():
+                    logits = self.function(*tensors[: 3 if self.uses_text else 2])
+            except _DUE_TO_WIDTH:
+                return
         self._checked(logits, (2, ways * _QUERIES, ways))
         if not logits.isfinite().all():
             raise ValueError(
@@ -115,10 +114,8 @@ class FunctionRow(Method):
                 ]
                 if vectors is not None:
                     tensors.append(gathered(vectors, batch.class_ids))  # [e, N, M]
-                try:
+                with told_of(self.name):
                     logits = self.function(*tensors)
-                except Exception as error:
-                    raise self._failed(error) from error
                 shape = len(batch), batch.ways * batch.queries, batch.ways
                 parts.append(self._checked(logits, shape))
             return torch.cat(parts)
@@ -135,29 +132,6 @@ class FunctionRow(Method):
                 f"{list(logits.shape)}"
             )
         return logits
-
-    def _failed(self, error: Exception) -> ValueError:
-        """What the function raised, in one line with its place."""
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        text = " ".join(str(error).split())
-        return ValueError(
-            f"row {self.name} failed: {type(error).__name__}: {text} ({place.filename}, line "
-            f"{place.lineno})"
-        )
-
-
-ROWS: dict[str, FunctionRow] = {}  # the newest by module and name
-_listeners: list[Callable[[str], object]] = []
-
-
-def on_row(listener: Callable[[str], object]) -> None:
-    """Tell `listener` the key in `ROWS` of each row, of those that there are and of those to come.
-
-    So a configuration language knows a row as soon as the row's module is imported.
-    """
-    _listeners.append(listener)
-    for key in ROWS:
-        listener(key)
 
 
 @overload
@@ -194,17 +168,12 @@ def row(
     """
 
     def made(function: Function) -> FunctionRow:
-        made = FunctionRow(
+        return FunctionRow(
             function=function,
             name=name or function.__name__,
             title=title,
             uses_text=uses_text,
             is_transductive=is_transductive,
         )
-        key = f"{function.__module__}.{function.__name__}"
-        ROWS[key] = made
-        for listener in _listeners:
-            listener(key)
-        return made
 
     return made if function is None else made(function)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mark = Literal["", "best", "second"]
+MINUS_SHUFFLED = "minus shuffled"  # the column of what a row's text is worth
 QUOTED = "†"  # follows the name of every row that is quoted and not measured
 FOREIGN = "‡"  # follows the name of every row that was made elsewhere, on the same episodes
 

@@ -74,6 +74,8 @@ def _facets(rows: Sequence[Record]) -> Iterator[list[str]]:
         if max(map(len, texts)) <= _DISPLAYED:
             yield texts
     yield from _settings(rows)
+    if None not in (seeds := [row.training_seed for row in rows]):
+        yield [f"training seed {seed}" for seed in seeds]
     yield [row.budget for row in rows]
     for name, part in (("student", "encoder"), ("text", "semantics"), ("code", "code"),
                        ("settings", "method"), ("recipe", "encoder_recipe")):  # fmt: skip

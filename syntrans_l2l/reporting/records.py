@@ -32,6 +32,8 @@ class Record:
     what was chosen, on which split and from which grid; `identity` holds a hash of each part that
     determines the numbers (see identity.py; empty in records of schema 2), `settings` what labels
     can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it;
+    `seed` is that of the episodes, `training_seed` that of students and methods (None where an
+    earlier version did not write it);
     `title` is what tables print for the identifier `method` (empty: the identifier).
     """
 
@@ -65,6 +67,7 @@ class Record:
     data_fingerprint: str
     identity: dict[str, str]
     settings: dict[str, object]
+    training_seed: int | None = None
     schema: int = SCHEMA
     title: str = ""
 
@@ -246,7 +249,7 @@ def _record(line: str) -> Record:
         raise ValueError(f"schema {content.get('schema')}, this version reads 2 and {SCHEMA}")
     if content["schema"] < SCHEMA:
         content = {"identity": {}, "settings": {}, **content}
-    content = {"title": "", **content}  # older records of schema 3 have none
+    content = {"title": "", "training_seed": None, **content}  # older records lack them
     if missing := _HINTS.keys() - content:
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
     if unknown := content.keys() - _HINTS:

@@ -1,13 +1,14 @@
 """The leaderboard: methods in rows, data sets and shots in columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from syntrans_l2l.reporting.collection import Board, Column, Line, stand_on_different_encoders
-from syntrans_l2l.reporting.grid import FOREIGN, QUOTED, Cell, Estimate, Grid, Mark
+from syntrans_l2l.reporting.controls import controls
+from syntrans_l2l.reporting.grid import FOREIGN, MINUS_SHUFFLED, QUOTED, Cell, Estimate, Grid, Mark
 from syntrans_l2l.reporting.labels import title
 from syntrans_l2l.reporting.published import Quote, sources
 from syntrans_l2l.reporting.records import Record
-from syntrans_l2l.reporting.ties import Accuracies, ranks, tied_groups
+from syntrans_l2l.reporting.ties import Accuracies, difference, ranks, tied_groups
 
 _NOTES = {
     "generated": "The images of generated are drawn by this package: the numbers say nothing "
@@ -32,14 +33,21 @@ def leaderboard(
         board: its rows.
         accuracies: the accuracies of a record's episodes, [E].
         quotes: published rows, below a rule and with a mark.
-        details: also the recorded differences to the reference, and what was selected.
+        details: also what was selected.
+
+    Where there are any, two differences follow each accuracy, both over the same episodes: to the
+    reference of the run, as recorded, and to the row's own shuffled control, which is what its
+    text is worth.
     """
     marks, rank = _ranking(board, accuracies)
+    own = {column: controls(board, column) for column in board.columns}
     header = ["method"]
     for column in board.columns:
         header.append(name(board, column))
-        if details and (references := _references(board, column)):
+        if references := _references(board, column):
             header.append(f"minus {references}")
+        if own[column]:
+            header.append(MINUS_SHUFFLED)
     header += ["rank"] if rank else []
     header += [*_ABOUT, "selected on validation"] if details else _ABOUT
     measured = []
@@ -48,8 +56,10 @@ def leaderboard(
         for column in board.columns:
             record = line.cells.get(column)
             row.append(_accuracy(record, marks) if record else None)
-            if details and _references(board, column):
+            if _references(board, column):
                 row.append(_delta(record))
+            if own[column]:
+                row.append(_worth(record, own[column], accuracies))
         row += [f"{rank[line.label]:.1f}" if line.label in rank else None] if rank else []
         row += _about(line)
         row += [_selected(board, line)] if details else []
@@ -65,7 +75,9 @@ def leaderboard(
             quote.backbone,
             *[None] * (len(header) - encoder - 1),
         ])  # fmt: skip
-    return Grid(_caption(board, quotes, bool(rank)), header, [measured, *groups.values()])
+    return Grid(
+        _caption(board, quotes, bool(rank), any(own.values())), header, [measured, *groups.values()]
+    )
 
 
 def name(board: Board, column: Column) -> str:
@@ -93,7 +105,7 @@ def _ranking(board: Board, accuracies: Accuracies) -> tuple[dict[str, Mark], dic
     return marks, total
 
 
-def _caption(board: Board, quotes: Sequence[Quote], ranked: bool) -> str:
+def _caption(board: Board, quotes: Sequence[Quote], ranked: bool, controlled: bool) -> str:
     """What the numbers of the table are."""
     record = board.lines[0].first
     parts = [
@@ -104,6 +116,11 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool) -> str:
     ]
     if ranked:
         parts.append("Rank: mean over the columns, ties share theirs, complete rows only.")
+    if controlled:
+        parts.append(
+            f"{MINUS_SHUFFLED[0].upper()}{MINUS_SHUFFLED[1:]}: paired difference to the row's own "
+            "control, each class under another's text: what the text is worth."
+        )
     parts.append("BatchNorm in eval mode unless a row is transductive.")
     if stand_on_different_encoders(board.records):
         parts.append(ENCODERS_DIFFER)
@@ -153,6 +170,16 @@ def _delta(record: Record | None) -> Estimate | None:
     if record is None or record.delta is None:
         return None
     return Estimate(record.delta, record.delta_ci95, signed=True)
+
+
+def _worth(
+    record: Record | None, own: Mapping[str, Record], accuracies: Accuracies
+) -> Estimate | None:
+    """The row minus its shuffled control; None for a row that has none."""
+    if record is None or record.id not in own:
+        return None
+    delta = difference(record, own[record.id], accuracies)
+    return Estimate(delta.mean, delta.ci95, signed=True)
 
 
 def _selected(board: Board, line: Line) -> str:

@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from syntrans_l2l.reporting.grid import FOREIGN, QUOTED, Cell, Estimate, Grid, one_line
+from syntrans_l2l.reporting.grid import (
+    FOREIGN,
+    MINUS_SHUFFLED,
+    QUOTED,
+    Cell,
+    Estimate,
+    Grid,
+    one_line,
+)
 
 LEAST, MOST, PIPED = 80, 200, 120  # columns of a screen, and where there is none
 _GAP = 2  # between columns
@@ -85,11 +93,14 @@ def _screen(grid: Grid) -> _Screen:
             notes.append(f"{_USES}: {', '.join(meanings)}")
         header = [header[0], *(header[place] for place in kept), _USES]
         grid = Grid(grid.caption, header, sections)
-    if references := dict.fromkeys(n[6:] for n in header if n.startswith("minus ")):
+    if MINUS_SHUFFLED in header:
+        notes.append(f"{MINUS_SHUFFLED}: minus the row's own control, text of other classes")
+    references = [n[6:] for n in header if n.startswith("minus ") and n != MINUS_SHUFFLED]
+    if references := list(dict.fromkeys(references)):
         notes.append(
             f"difference: minus {' or '.join(references)}, paired where the episodes are the same"
         )
-        header = ["difference" if name.startswith("minus ") else name for name in header]
+        header = ["difference" if name[6:] in references else name for name in header]
     if any(QUOTED in str(row[0]) for row in grid.rows):
         notes.append(f"{QUOTED} quoted from its paper, on other episodes")
     if any(FOREIGN in str(row[0]) for row in grid.rows):

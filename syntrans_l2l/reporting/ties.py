@@ -1,13 +1,12 @@
 """Which rows of a column differ, and the ranks that follow."""
 
 import logging
-import math
 from collections.abc import Callable, Sequence
 
 from safetensors import SafetensorError
 from torch import Tensor
 
-from syntrans_l2l.evaluation.statistics import Mean, paired_ci95
+from syntrans_l2l.evaluation.statistics import Mean, paired_ci95, welch_ci95
 from syntrans_l2l.reporting.records import Record
 
 Accuracies = Callable[[Record], Tensor]
@@ -25,8 +24,8 @@ def same_episodes(first: Record, second: Record) -> bool:
 def difference(first: Record, second: Record, accuracies: Accuracies) -> Mean:
     """first minus second with its 95% CI: paired over shared episodes, else of two means.
 
-    Where the accuracies of the episodes are lost or damaged, that is logged, and the
-    difference is that of two means.
+    Of two means it is Welch's interval. Where the accuracies of the episodes are lost or damaged,
+    that is logged, and the difference is that of two means.
     """
     if same_episodes(first, second):
         try:
@@ -35,7 +34,8 @@ def difference(first: Record, second: Record, accuracies: Accuracies) -> Mean:
             return paired_ci95(ours[:both], theirs[:both])
         except (OSError, SafetensorError) as error:
             logger.warning("no paired difference of %s and %s: %s", first.id, second.id, error)
-    return Mean(first.accuracy - second.accuracy, math.hypot(first.ci95, second.ci95))
+    means = (Mean(each.accuracy, each.ci95) for each in (first, second))
+    return welch_ci95(*means, (first.episodes, second.episodes))
 
 
 def differs(first: Record, second: Record, accuracies: Accuracies) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from syntrans_l2l.atomic import atomic
-from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.bank import SemanticBank, normal
 from syntrans_l2l.semantics.descriptors import Descriptor
 
 logger = logging.getLogger(__name__)
@@ -172,8 +172,23 @@ class BankFile:
         return self.encode_classes(class_names).vectors.shape[1]
 
     def encode_classes(self, class_names: Sequence[str]) -> SemanticBank:
-        vectors = self.bank.vectors
-        return SemanticBank(tuple(class_names), vectors.select(class_names), vectors.source)
+        return self.of(class_names).vectors
+
+    def of(self, class_names: Sequence[str]) -> MinedBank:
+        """The part of the bank about these classes, in this order.
+
+        Raises:
+            ValueError: a class has no vector; the message lists the missing names.
+        """
+        names, vectors = tuple(class_names), self.bank.vectors
+        chosen = SemanticBank(names, vectors.select(names), vectors.source)
+        spelled = {normal(name): name for name in names}
+        descriptors = [
+            replace(each, class_name=spelled[normal(each.class_name)])
+            for each in self.bank.descriptors
+            if normal(each.class_name) in spelled
+        ]
+        return replace(self.bank, vectors=chosen, descriptors=descriptors)
 
 
 _PARTS = ("source", "dataset", "observed", "made_by", "classes", "prompts")

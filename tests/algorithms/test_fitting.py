@@ -197,7 +197,7 @@ SIZES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = [
     ({}, {}, {"ways": 9}, "9 ways asked for, but validation has only 8 classes"),
     ({}, {}, {"ways": 1}, "ways must be 2 or more, got 1"),
     ({}, {}, {"shots": 0}, "shots must be 1 or more, got 0"),
-    ({}, {}, {"queries": 12}, "has 12 images, but shots"),
+    ({}, {}, {"queries": 12}, r"shots \+ queries = 1 \+ 12 images .*'class 0' has 12"),
     ({}, {}, {"settings": replace(SETTINGS, folds=9)}, "folds must be between 1 and the 8"),
     ({}, {}, {"settings": replace(SETTINGS, folds=4)}, "3-way meta-training needs 3 base classes"),
     (

@@ -26,6 +26,7 @@ METHODS = (
     "maml",
     "syntrans_visual",
     "syntrans_shuffled",
+    "syntrans_shuffled_reselected",
     "syntrans",
 )
 
@@ -40,7 +41,8 @@ def test_from_archive_to_table(finished: tuple[Path, Path, tuple[str, ...], str]
         assert cell in printed and cell in markdown
         assert record["episodes"] == (4 if record["method"] == "maml" else 100)
         assert (record["delta"] is None) == (record["method"] == "protonet_cosine")
-        assert record["uses_text"] == (record["method"] in ("syntrans", "syntrans_shuffled"))
+        reads = record["method"].startswith("syntrans") and record["method"] != "syntrans_visual"
+        assert record["uses_text"] == reads
         assert record["is_transductive"] == (record["method"] == "maml")
         assert "BaseTraining.epochs = 3" in str(record["config"])
         assert (out / str(record["episode_accuracies"])).is_file()

@@ -14,7 +14,7 @@ from syntrans_l2l.encoders.base import Workspace
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.records import RecordStore
-from syntrans_l2l.semantics.bank_file import read_bank
+from syntrans_l2l.semantics.bank_file import BankFile, MinedBank, read_bank, write_bank
 from syntrans_l2l.semantics.descriptors import Descriptor
 from syntrans_l2l.semantics.synmine import SynMine
 from syntrans_l2l.training.job import Job
@@ -76,3 +76,24 @@ def test_the_bank_of_a_record_is_beside_it(
     mended = preparation(data, tmp_path / "cache").semantics(miner)
     assert mended.digest == vectors.digest and describer.asked == 2
     assert "damaged bank" in caplog.text
+
+
+def test_the_bank_of_a_file_is_beside_its_records_too(data: FewShotData, tmp_path: Path) -> None:
+    """Of the classes of the data only, and in their order."""
+    names = [*reversed(data.class_names), "another class"]
+    describer = Describer()
+    miner = SynMine(Tower(), describer)
+    descriptors = miner.mine(names)
+    bank = MinedBank(vectors=miner.encode(names, descriptors), descriptors=descriptors,
+                     dataset="more", observed="none", made_by={})  # fmt: skip
+    write_bank(bank, tmp_path / "bank.json")
+    prepared = preparation(data, tmp_path / "cache")
+    vectors = prepared.semantics(BankFile(tmp_path / "bank.json"))
+    assert vectors.class_names == data.class_names
+    assert vectors.vectors.equal(bank.vectors.select(data.class_names))
+    store = RecordStore(tmp_path / "out")
+    for each in prepared.mined.values():
+        store.keep_bank(each)
+    kept = read_bank(tmp_path / "out" / "banks" / f"{vectors.digest}.json")
+    assert [each.class_name for each in kept.descriptors] == list(data.class_names)
+    assert kept.vectors.class_names == data.class_names

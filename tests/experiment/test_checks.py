@@ -1,5 +1,8 @@
 """What an experiment finds out before any work."""
 
+import math
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +11,21 @@ import pytest
 import torch
 
 from syntrans_l2l import FeatureBenchmark, VectorFile
+from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.encoders.given import GivenFeatures
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.row import Row
+from syntrans_l2l.methods.am3 import Am3
+from syntrans_l2l.methods.base import Method
 from syntrans_l2l.methods.protonet import ProtoNet
+from syntrans_l2l.methods.syntrans import SynTransRow
 from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.reporting.records import RecordStore
+from syntrans_l2l.training.base import BaseTraining
+from syntrans_l2l.training.bridge import BridgeTraining
+from syntrans_l2l.training.distillation import Distillation
 
 
 def features(folder: Path, counts: tuple[int, int, int], images: int = 22) -> FeatureBenchmark:
@@ -31,13 +41,52 @@ def features(folder: Path, counts: tuple[int, int, int], images: int = 22) -> Fe
     return FeatureBenchmark(folder / "f.npz")
 
 
-def experiment(dataset: FeatureBenchmark, **changes: Any) -> Experiment:
+def experiment(dataset: FeatureBenchmark, /, **changes: Any) -> Experiment:
     return Experiment(**{"dataset": dataset, "methods": [ProtoNet("cosine")], **changes})
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> FeatureBenchmark:
     return features(tmp_path, (8, 6, 6))
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (BaseTraining(epochs="60"), "BaseTraining.epochs must be a whole number, got '60'"),
+        (BaseTraining(epochs=True), "BaseTraining.epochs must be a whole number, got True"),
+        (BaseTraining(batch_size=0), "BaseTraining.batch_size must be 1 or more, got 0"),
+        (BaseTraining(learning_rate=math.nan), "BaseTraining.learning_rate must be a number, got"),
+        (Distillation(precision="half"), "Distillation.precision must be 'auto' or 'float32' or"),
+        (Row(method=ProtoNet(), name=5), "Row.name must be a text, got 5"),
+        (SynTransRow(parts=SynTransSettings), "SynTransRow.parts must be made as by @SynTransSet"),
+        (SynTransRow(parts=SynTransSettings(alphas="0.5")), "SynTransSettings.alphas must be a li"),
+        (SynTransRow(parts=SynTransSettings(alphas=[None])), "SynTransSettings.alphas must be a l"),
+        (SynTransRow(parts=SynTransSettings(bridge=BridgeTraining(hidden=-1))), "BridgeTraining."),
+        (Am3(steps=[1.5]), "Am3.steps must be a list, each a whole number, got"),
+    ],
+)  # fmt: skip
+def test_settings_of_rows_and_recipes_are_refused_by_name(
+    dataset: FeatureBenchmark, part: Any, message: str
+) -> None:
+    fields = {BaseTraining: "base_training", Distillation: "distillation"}
+    field = fields.get(type(part))
+    changes = {field: part} if field else {"methods": [part]}
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        experiment(dataset, **changes)
+
+
+def test_settings_of_other_peoples_rows_are_theirs(dataset: FeatureBenchmark) -> None:
+    @dataclass
+    class Mine(Method):
+        offset: int = -1
+        rate: float = None  # type: ignore[assignment]
+
+        def prepare(self, arena: Any, validation: Any) -> Any: ...
+
+    experiment(dataset, methods=[Mine()])
+    alphas: Any = np.linspace(0, 1, 5)
+    experiment(dataset, methods=[SynTransRow(parts=SynTransSettings(alphas=alphas))])
 
 
 @pytest.mark.parametrize(
@@ -49,6 +98,10 @@ def dataset(tmp_path: Path) -> FeatureBenchmark:
         *(("episodes", value) for value in ("5", 0, 1)),
         *(("validation_episodes", value) for value in ("5", 0, 1)),
         ("seed", "a"), ("seed", 0.5), ("training_seed", "a"),
+        *(("methods", value) for value in (["x"], "x", [], None, [ProtoNet], [None])),
+        *(("comparisons", value) for value in ("ab", ["ab"], [("protonet_cosine",)], [(1, 2)], 3)),
+        ("dataset", "x"), ("dataset", FeatureBenchmark), ("student", "x"), ("teacher", 1),
+        ("text_encoder", "v.npz"), ("base_training", BaseTraining), ("distillation", 5),
         ("reference", "protonet_cosin"), ("comparisons", [("protonet_cosine", "other")]),
     ],
 )  # fmt: skip
@@ -60,10 +113,11 @@ def test_a_setting_that_cannot_work_is_refused_by_name(
     assert "\n" not in str(caught.value)
 
 
-def test_one_shot_may_be_a_number(dataset: FeatureBenchmark, tmp_path: Path) -> None:
-    one = experiment(dataset, shots=5)
-    assert one.shots == (5,) and one.sizes == [EpisodeSize(shots=5)]
-    one.check(tmp_path)
+def test_one_number_of_shots_is_told_as_a_list(dataset: FeatureBenchmark) -> None:
+    with pytest.raises(
+        ValueError, match=r"^Experiment\.shots must be a list such as \[5\], got 5$"
+    ):
+        experiment(dataset, shots=5)
 
 
 def test_the_default_reference_needs_no_row(dataset: FeatureBenchmark, tmp_path: Path) -> None:
@@ -91,7 +145,7 @@ def test_the_record_says_at_how_many_ways_was_selected(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", class_names=[f"c{c}" for c in range(17)], vectors=np.eye(17))
     methods = [ProtoNet("cosine"), ZeroShot(shared_space=False)]
     made = experiment(dataset, methods=methods, text_encoder=VectorFile(tmp_path / "v.npz"),
-                      shots=1, queries=2, episodes=5, validation_episodes=5)  # fmt: skip
+                      shots=[1], queries=2, episodes=5, validation_episodes=5)  # fmt: skip
     selected = {
         record.method: record.selected
         for record in made.run(

@@ -57,6 +57,7 @@ def add(store: RecordStore, right: Tensor | None = None, **changes: Any) -> Reco
         "data_fingerprint": "f00",
         "identity": {part: f"{part} of {method}" for part in PARTS},
         "settings": {"cycle": 1.0, "student.training.epochs": 60},
+        "training_seed": 0,
         **changes,
     }
     record = Record(**content)

@@ -1,0 +1,84 @@
+"""Refresh the README's few rows of results from committed records.
+
+    python benchmarks/readme_rows.py benchmarks/records/cifarfs_clip --readme README.md \\
+        --rows protonet_cosine maml am3 semfew syntrans
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import fill
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from syntrans_l2l.reporting.collection import Board, boards, collect, newest
+from syntrans_l2l.reporting.grid import Cell, Estimate, Grid
+from syntrans_l2l.reporting.readme import ROWS, refreshed
+from syntrans_l2l.reporting.records import Record
+from syntrans_l2l.reporting.render import markdown
+
+
+def short(board: Board, names: Sequence[str]) -> Grid:
+    """Accuracy and difference to the reference, for each number of shots.
+
+    Raises:
+        ValueError: a name is that of no row, or of several.
+    """
+    header, rows = ["method"], []
+    for _, shots in board.columns:
+        header += [f"{shots}-shot", "difference"]
+    for name in names:
+        lines = [line for line in board.lines if line.first.method == name]
+        if len(lines) != 1:
+            known = ", ".join(line.label for line in board.lines)
+            raise ValueError(f"{len(lines)} rows are called {name!r}; rows: {known}")
+        row: list[Cell] = [lines[0].label]
+        for column in board.columns:
+            record = lines[0].cells[column]
+            row.append(Estimate(record.accuracy, record.ci95))
+            row.append(_difference(record))
+        rows.append(row)
+    chosen = [line.first for line in board.lines if line.first.method in names]
+    texts = dict.fromkeys(record.semantics for record in chosen if record.uses_text)
+    first = next(record for record in chosen if record.method == names[0])
+    caption = (
+        f"{', '.join(board.datasets)}, {first.ways}-way, {first.queries} queries a class, "
+        f"{first.episodes:,} episodes, encoder {first.student}, text {', '.join(texts)}. Accuracy "
+        f"in %, and paired difference to {names[0]}, with 95% intervals."
+    )
+    return Grid(caption, header, [rows])
+
+
+def _difference(record: Record) -> Estimate | None:
+    if record.delta is None:
+        return None
+    return Estimate(record.delta, record.delta_ci95, signed=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Collect, choose, write; 0 when all went well, 2 after bad input."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="records of one data set")
+    parser.add_argument("--rows", nargs="+", required=True, metavar="ROW", help="in this order")
+    parser.add_argument(
+        "--readme", type=Path, required=True, metavar="FILE", help="what to refresh"
+    )
+    arguments = parser.parse_args(argv)
+    try:
+        found, _ = collect([arguments.folder])
+        [board] = boards(newest(found)[0])
+        caption, _, table = markdown([short(board, arguments.rows)]).partition("\n\n")
+        text = arguments.readme.read_text(encoding="utf-8")
+        arguments.readme.write_text(
+            refreshed(text, ROWS, f"{fill(caption, 105)}\n\n{table}"), encoding="utf-8"
+        )
+    except (OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

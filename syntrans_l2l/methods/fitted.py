@@ -1,0 +1,66 @@
+"""From an arena to what SynTrans is fitted on, and from what is fitted back to a row."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from syntrans_l2l.algorithms.diagnostics import diagnostics
+from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
+from syntrans_l2l.algorithms.one_product import OneProduct
+from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.progress import titled
+from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.training.job import Job
+
+if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
+    from syntrans_l2l.algorithms.syntrans import SynTrans
+
+
+def labelled(arena: Arena, split: str, bank: SemanticBank | None) -> LabelledFeatures:
+    """The arena's features of a split, with the bank's vectors of its classes."""
+    part = getattr(arena.data, split)
+    return LabelledFeatures(
+        arena.features[split], part.labels, _vectors(arena, split, bank), part.class_names
+    )
+
+
+def job(arena: Arena, name: str) -> Job:
+    """The arena's seed and device, and its bars under the name of a row."""
+    return Job(seed=arena.seed, device=arena.device, progress=titled(arena.progress, name))
+
+
+def predictor(
+    algorithm: "SynTrans",
+    arena: Arena,
+    bank: SemanticBank | None,
+    validation: Episodes,
+    alphas: Sequence[float],
+) -> Predictor:
+    """A fitted SynTrans as a row answers with it: many episodes at once.
+
+    Args:
+        algorithm: fitted on the arena's features, with its alpha and semantic weight chosen.
+        arena: the same.
+        bank: the class vectors that it was fitted with.
+        validation: the episodes that it was selected on.
+        alphas: where its figure of accuracy over alpha is drawn.
+    """
+    given = {
+        split: algorithm.given(arena.features[split], _vectors(arena, split, bank))
+        for split in ("validation", "test")
+    }
+    weight = algorithm.semantic_weight
+    classify = OneProduct(algorithm.classifier, given["test"], algorithm.current_alpha, weight)
+
+    def diagnose(test: Episodes) -> dict[str, Tensor]:
+        episodes = {"validation": validation, "test": test}
+        return diagnostics(algorithm, given, episodes, alphas)
+
+    return Predictor(classify.logits, algorithm.selected, "heads on base features", diagnose)
+
+
+def _vectors(arena: Arena, split: str, bank: SemanticBank | None) -> Tensor | None:
+    """Of the split's classes, [C, M]."""
+    return None if bank is None else bank.select(getattr(arena.data, split).class_names)
