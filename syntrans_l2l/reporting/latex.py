@@ -6,20 +6,19 @@ from dataclasses import dataclass
 from math import inf
 
 from syntrans_l2l.reporting.citations import citation
-from syntrans_l2l.reporting.grid import Cell, Estimate, Grid, one_line
+from syntrans_l2l.reporting.grid import MINUS_SHUFFLED, Cell, Estimate, Grid, one_line
 
-COLUMNS = {
-    "accuracy": "",
-    "difference": "minus ",
+_ABOUT = {
     "rank": "rank",
     "encoder": "encoder",
     "text": "text",
-    "teacher": "teacher images",
+    "teacher images": "teacher",
     "transductive": "transductive",
     "episodes": "episodes",
-    "training": "own training",
-    "selected": "selected on validation",
-}  # what a user calls columns of a leaderboard, and how their headers begin
+    "own training": "training",
+    "selected on validation": "selected",
+}  # headers of a leaderboard, and what a user calls these columns
+COLUMNS = ("accuracy", "difference", "shuffled", *_ABOUT.values())
 DEFAULT = ("accuracy", "difference", "text", "teacher", "transductive")
 
 _PLACES = (("table", 237.0), ("table*", 496.0))  # pt: the narrowest of CVPR, NeurIPS, IEEE
@@ -70,26 +69,27 @@ def _chosen(grid: Grid, columns: Sequence[str]) -> Grid:
     """Only these columns of a leaderboard, with short headers."""
     if "encoder" not in grid.header:
         return grid
-    starts = [start for name, start in COLUMNS.items() if start and name not in columns]
     kept = [
-        place
-        for place, name in enumerate(grid.header)
-        if place == 0
-        or (
-            not (_is_accuracy(grid, place) and "accuracy" not in columns)
-            and not any(name.startswith(start) for start in starts)
-        )
+        place for place in range(len(grid.header)) if place == 0 or _kind(grid, place) in columns
     ]
     caption, header = grid.caption, [grid.header[place] for place in kept]
-    if references := dict.fromkeys(name[6:] for name in header if name.startswith("minus ")):
+    kinds = [_kind(grid, place) for place in kept]
+    compared = [name for name, kind in zip(header, kinds, strict=True) if kind == "difference"]
+    if references := dict.fromkeys(name.removeprefix("minus ") for name in compared):
         caption += f" Difference: minus {' or '.join(references)}."
-    header = ["difference" if n.startswith("minus ") else _SHORT.get(n, n) for n in header]
+    header = ["difference" if name in compared else _SHORT.get(name, name) for name in header]
     sections = [[[row[place] for place in kept] for row in section] for section in grid.sections]
     return Grid(caption, header, sections)
 
 
-def _is_accuracy(grid: Grid, place: int) -> bool:
-    return _is_number(grid, place) and not grid.header[place].startswith("minus ")
+def _kind(grid: Grid, place: int) -> str:
+    """What a user calls a column of a leaderboard."""
+    name = grid.header[place]
+    if name in _ABOUT:
+        return _ABOUT[name]
+    if name == MINUS_SHUFFLED:
+        return "shuffled"
+    return "difference" if name.startswith("minus ") else "accuracy"
 
 
 def _is_number(grid: Grid, place: int) -> bool:
