@@ -189,7 +189,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="NAME",
         help="of LaTeX tables: accuracy difference shuffled rank encoder text teacher transductive "
-        "episodes training selected (default: accuracy difference text teacher transductive)",
+        "episodes training selected (default: accuracy difference shuffled text teacher "
+        "transductive)",
     )
     made.add_argument(
         "--cite",
