@@ -118,7 +118,7 @@ def test_images_by_name_by_folder_and_in_memory(tmp_path: Path) -> None:
     )  # fmt: skip
     results = sl.evaluate(rows, data, **one)
     assert results.records[0].dataset == "mine"
-    [sheet] = results.figures(tmp_path / "figures")
+    _, sheet = results.figures(tmp_path / "figures")
     assert sheet.name == "mine_episode.png" and sheet.stat().st_size > 10_000
 
 
@@ -131,7 +131,7 @@ def test_results_show_themselves(files: tuple[Path, Path]) -> None:
     for text in (
         results.table(), results.markdown(), results.latex(), results._repr_html_(), str(results),
     ):  # fmt: skip
-        assert one in text and "simpleshot" in text
+        assert one in text and "SimpleShot" in text
     assert results._repr_html_().count("<table>") == 2
     assert results.records[0].delta is None and results.records[1].delta_vs == "protonet"
     kept = results.store.out
