@@ -55,7 +55,7 @@ def _tabulate(arguments: argparse.Namespace) -> int:
                 board,
                 read_accuracies,
                 quotes=quoted.quotes(board, arguments.backbones),
-                details=arguments.details,
+                details=arguments.details or "selected" in (arguments.columns or ()),
             ),
         )
         for board in boards(records)
@@ -73,7 +73,7 @@ def _tabulate(arguments: argparse.Namespace) -> int:
     if not formats and not arguments.readme:
         formats = list(FORMATS)
     if formats:
-        _write(arguments.out, formats, tables, differences)
+        _write(arguments, formats, tables, differences)
     print(terminal(grids))
     if older:
         print(
@@ -87,22 +87,29 @@ def _tabulate(arguments: argparse.Namespace) -> int:
 
 
 def _write(
-    out: Path,
+    arguments: argparse.Namespace,
     formats: Sequence[str],
     tables: Sequence[tuple["Board", "Grid"]],
     differences: Sequence["Grid"],
 ) -> None:
+    from syntrans_l2l.reporting.citations import references
     from syntrans_l2l.reporting.figures.album import pictures
     from syntrans_l2l.reporting.figures.style import save
     from syntrans_l2l.reporting.html import report
-    from syntrans_l2l.reporting.render import comma_separated, latex, markdown
+    from syntrans_l2l.reporting.latex import DEFAULT, latex
+    from syntrans_l2l.reporting.render import comma_separated, markdown
 
+    out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     grids = [grid for _, grid in tables] + list(differences)
     if "markdown" in formats:
         (out / "table.md").write_text(markdown(grids), encoding="utf-8")
     if "latex" in formats:
-        (out / "table.tex").write_text(latex(grids), encoding="utf-8")
+        text = latex(grids, arguments.columns or DEFAULT, cite=arguments.cite)
+        (out / "table.tex").write_text(text, encoding="utf-8")
+    if arguments.cite:
+        labels = [str(row[0]) for grid in grids for row in grid.rows]
+        (out / "references.bib").write_text(references(labels), encoding="utf-8")
     if "csv" in formats:
         for number, grid in enumerate(grids, start=1):
             name = "table.csv" if number == 1 else f"table_{number}.csv"
@@ -176,6 +183,19 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="quote the rows of this JSON file too; may be repeated",
+    )
+    made.add_argument(
+        "--columns",
+        nargs="+",
+        metavar="NAME",
+        help="of LaTeX tables: accuracy difference shuffled rank encoder text teacher transductive "
+        "episodes training selected (default: accuracy difference shuffled text teacher "
+        "transductive)",
+    )
+    made.add_argument(
+        "--cite",
+        action="store_true",
+        help="LaTeX rows name their papers by \\cite; references.bib holds these",
     )
     made.add_argument(
         "--details",

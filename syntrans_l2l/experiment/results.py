@@ -12,8 +12,9 @@ from syntrans_l2l.reporting.comparisons import compare
 from syntrans_l2l.reporting.figures.album import pictures
 from syntrans_l2l.reporting.figures.style import save
 from syntrans_l2l.reporting.grid import Cell, Estimate, Grid
+from syntrans_l2l.reporting.latex import latex
 from syntrans_l2l.reporting.records import Record, RecordStore
-from syntrans_l2l.reporting.render import latex, markdown
+from syntrans_l2l.reporting.render import markdown
 from syntrans_l2l.reporting.tables import leaderboard
 from syntrans_l2l.reporting.terminal import terminal
 

@@ -83,6 +83,21 @@ def test_quoted_rows_of_ones_own(tmp_path: Path) -> None:
     assert (out / "table.md").read_text(encoding="utf-8").count("†") == 2  # row and caption
 
 
+def test_latex_columns_and_citations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small_run(tmp_path / "run")
+    out = tmp_path / "out"
+    chosen = ["--latex", "--cite", "--columns", "accuracy", "difference"]
+    assert main([str(tmp_path / "run"), "--out", str(out), *chosen]) == 0
+    table = (out / "table.tex").read_text(encoding="utf-8")
+    assert r"syntrans~\cite{tang2025syntrans} & " in table
+    assert "difference" in table and "teacher" not in table
+    cited = set(re.findall(r"\\cite\{(\w+)\}", table))
+    entries = re.findall(r"^@\w+\{(\w+),", (out / "references.bib").read_text("utf-8"), re.M)
+    assert cited == set(entries) and {"tang2025syntrans", "lee2019metaoptnet"} <= cited
+    assert main([str(tmp_path / "run"), "--out", str(out), "--latex", "--columns", "x"]) == 2
+    assert "no column x of tables; known: accuracy" in capsys.readouterr().err
+
+
 def test_image_towers_stand_below_a_rule_of_their_own(tmp_path: Path) -> None:
     small_run(tmp_path / "run")
     assert main([str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--markdown"]) == 0

@@ -1,5 +1,6 @@
 """The way of somebody else's numbers into our tables, by a script that imports nothing of ours."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import TINY_FEATURES, features_file, records
+from common import REPOSITORY
 
 from syntrans_l2l.cli.main import main
 from syntrans_l2l.episodes.episode_file import read_episodes
@@ -102,6 +104,23 @@ def test_nearest_means_elsewhere_are_our_protonet(
     assert "made elsewhere, on the same episodes" in table
     assert "| ProtoNet (cosine) |" in table and "| ProtoNet |" in table
     assert "| minus ProtoNet (cosine) |" in table
+
+
+def test_the_script_of_the_docs_page(
+    gin: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answers are those of nearest means: ours."""
+    page = (REPOSITORY / "docs" / "own_numbers.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"^```text\n(import numpy.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    (tmp_path / "script.py").write_text(script, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", *gin, "--out", "results"]) == 0
+    assert main(["export-episodes", *gin, "--out", "episodes"]) == 0
+    subprocess.run([sys.executable, "-I", "script.py"], check=True)
+    added = ["--episodes", "episodes/episodes_1shot.npz", "--method", "Ours"]
+    assert main(["add-results", *added, "--predictions", "answers.npy", "--out", "results"]) == 0
+    _, protonet, ours = records(tmp_path / "results")
+    assert ours["accuracy"] == protonet["accuracy"] and ours["delta"] == protonet["delta"]
 
 
 def test_bad_input_is_one_line(

@@ -38,7 +38,8 @@ def test_from_archive_to_table(finished: tuple[Path, Path, tuple[str, ...], str]
     markdown = (out / "table.md").read_text()
     for record in written:
         cell = f"{record['accuracy']:.2f} ± {record['ci95']:.2f}"
-        assert cell in printed and cell in markdown
+        assert cell in markdown
+        assert cell.replace(" ", "") in printed.replace(" ", "")  # a narrow screen has no room
         assert record["episodes"] == (4 if record["method"] == "maml" else 100)
         assert (record["delta"] is None) == (record["method"] == "protonet_cosine")
         reads = record["method"].startswith("syntrans") and record["method"] != "syntrans_visual"

@@ -1,6 +1,7 @@
 """Exported episodes are those that rows see, and their images can be found outside."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from syntrans_l2l.experiment.exported import ROWS, exported_episodes
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.reporting.records import RecordStore, read_diagnostics
 
-SMALL = {"queries": 3, "episodes": 6, "validation_episodes": 4}
+SMALL: dict[str, Any] = {"queries": 3, "episodes": 6, "validation_episodes": 4}
 
 
 def test_the_episodes_are_those_that_rows_see(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_rows_of_a_file_of_features_in_any_order(tmp_path: Path) -> None:
     [file] = exported_episodes(experiment, root=tmp_path, cache=cache)
     test = dataset.load(tmp_path, cache).test
     assert file.images_are == "rows of mixed.npz"
-    assert np.array_equal(features[list(file.images)], test.images.numpy())
+    assert np.array_equal(features[np.array(file.images)], test.images.numpy())
 
 
 def test_files_of_pictures(tmp_path: Path) -> None:

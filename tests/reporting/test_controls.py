@@ -13,8 +13,9 @@ from syntrans_l2l.reporting.controls import controls
 from syntrans_l2l.reporting.grid import MINUS_SHUFFLED, Estimate
 from syntrans_l2l.reporting.html import report
 from syntrans_l2l.reporting.identity import PARTS
+from syntrans_l2l.reporting.latex import latex
 from syntrans_l2l.reporting.records import Record, RecordStore
-from syntrans_l2l.reporting.render import latex, markdown
+from syntrans_l2l.reporting.render import markdown
 from syntrans_l2l.reporting.tables import leaderboard
 from syntrans_l2l.reporting.terminal import terminal
 

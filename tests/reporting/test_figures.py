@@ -16,12 +16,15 @@ from syntrans_l2l.reporting.collection import boards, collect
 from syntrans_l2l.reporting.figures.album import pictures
 from syntrans_l2l.reporting.figures.alpha import alpha_figure
 from syntrans_l2l.reporting.figures.bars import bars_figure
-from syntrans_l2l.reporting.figures.card import ClassCard, cards_figure
+from syntrans_l2l.reporting.figures.card import ClassCard, cards_figure, class_cards
 from syntrans_l2l.reporting.figures.classes import gain_figure
 from syntrans_l2l.reporting.figures.episode import episode_sheet
 from syntrans_l2l.reporting.figures.style import COLOURS, MARKERS, save
 from syntrans_l2l.reporting.figures.weights import weights_figure
 from syntrans_l2l.reporting.records import Record, RecordStore
+from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.bank_file import MinedBank
+from syntrans_l2l.semantics.descriptors import Descriptor
 
 
 def test_alpha_curves_and_the_selected_alpha() -> None:
@@ -160,6 +163,42 @@ def test_without_matplotlib_the_error_is_the_recipe(monkeypatch: pytest.MonkeyPa
         alpha_figure({1: diagnostics("syntrans", 1)}, {1: 0.4})
 
 
+def test_cards_show_the_phrases_of_the_novel_classes(tmp_path: Path) -> None:
+    split = random_split(20, 20, "n")
+    vectors = SemanticBank(split.class_names, torch.randn(20, 3), "mined")
+    phrases = [
+        Descriptor(class_name=name, phrase=f"{kept} of {name}", written_by="w", prompt="p",
+                   score=0.25, kept=kept)
+        for name in split.class_names for kept in (False, True)
+    ]  # fmt: skip
+    bank = MinedBank(
+        vectors=vectors, descriptors=phrases, dataset="cifar_fs", observed="none", made_by={}
+    )
+    cards = class_cards(bank, split)
+    assert [each.name for each in cards] == list(split.class_names[:4])
+    for label, each in enumerate(cards):
+        assert any(torch.equal(each.image, split.images[row])
+                   for row in torch.where(split.labels == label)[0])  # fmt: skip
+        assert each.kept == [(f"True of {each.name}", 0.25)]
+        assert each.dropped == [(f"False of {each.name}", 0.25)]
+    store = RecordStore(tmp_path / "run")
+    store.keep_bank(bank)
+    add(store, descriptor_hash=vectors.digest)
+    [board] = boards(collect([tmp_path])[0])
+    names = [picture.name for picture in pictures(board, lambda _: split)]
+    assert names[-1] == "cifar_fs_cards" and "cifar_fs_episode" in names
+
+
+def test_a_row_of_accuracies_only_is_no_obstacle_to_figures(tmp_path: Path) -> None:
+    store = RecordStore(tmp_path)
+    add(store)
+    tensors = {"accuracies": torch.zeros(600)}
+    add(store, method="Ours", diagnostics=store.save_diagnostics("bare", tensors, NAMES))
+    [board] = boards(collect([tmp_path])[0])
+    names = [picture.name for picture in pictures(board, lambda _: random_split(20, 20, "n"))]
+    assert names == [f"cifar_fs_{name}" for name in ("rows", "alpha", "weights", "episode")]
+
+
 def test_a_data_set_of_any_name_gives_files_in_the_folder(tmp_path: Path) -> None:
     store = RecordStore(tmp_path / "run")
     for name in ("../up/a:b", "../up/a_b"):
@@ -168,7 +207,7 @@ def test_a_data_set_of_any_name_gives_files_in_the_folder(tmp_path: Path) -> Non
     split = random_split(20, 20, "n")
     shown = [picture for board in boards_found for picture in pictures(board, lambda _: split)]
     names = [picture.name for picture in shown]
-    assert len(set(names)) == len(names) == 6
+    assert len(set(names)) == len(names) == 8
     for picture in shown:
         save(picture.figure, tmp_path / "figures", picture.name)
-    assert len(list((tmp_path / "figures").glob("*.png"))) == 6
+    assert len(list((tmp_path / "figures").glob("*.png"))) == 8

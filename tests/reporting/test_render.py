@@ -1,27 +1,11 @@
 import csv
 import io
 import re
-import shutil
-import subprocess
-from pathlib import Path
 
-import pytest
+from grids import GRID, NASTY
 
-from syntrans_l2l.reporting.grid import Estimate, Grid
-from syntrans_l2l.reporting.render import comma_separated, latex, markdown
-
-NASTY = "a_b & 50% of $x$ #1 {y} ~^\\ <script>alert(1)</script> | *z* `q`\nÄ 学"
-GRID = Grid(
-    "a caption with 95% and a_b",
-    ["method", "1-shot", "text"],
-    [
-        [
-            [NASTY, Estimate(70.0, 0.5, "best"), "no"],
-            ["plain", Estimate(-1.234, None, "second", signed=True), None],
-        ],
-        [["quoted †", Estimate(55.5, 0.7, digits=1), None]],
-    ],
-)
+from syntrans_l2l.reporting.grid import Estimate
+from syntrans_l2l.reporting.render import comma_separated, markdown
 
 
 def test_markdown_has_the_same_cells_in_every_line() -> None:
@@ -37,27 +21,6 @@ def test_csv_reads_back_with_intervals_apart() -> None:
     assert header == ["method", "1-shot", "1-shot ci95", "text"]
     assert rows[0] == [NASTY.replace("\n", " "), "70.00", "0.50", "no"]
     assert rows[1] == ["plain", "-1.23", "", ""]
-
-
-def test_latex_escapes() -> None:
-    text = latex([GRID])
-    row = next(line for line in text.splitlines() if line.startswith(r"a\_b"))
-    assert r"\& 50\% of \$x\$ \#1 \{y\} \textasciitilde{}\textasciicircum{}" in row
-    assert r"\textbf{70.00}\,{\scriptsize$\pm$\,0.50}" in row
-    assert "A ? &" in row
-    assert r"\underline{$-$1.23}" in text
-
-
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex")
-def test_latex_compiles_as_it_is(tmp_path: Path) -> None:
-    document = r"\documentclass{article}\usepackage{booktabs,graphicx}\begin{document}"
-    (tmp_path / "page.tex").write_text(f"{document}\n{latex([GRID, GRID])}\\end{{document}}\n")
-    result = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout[-2000:]
-    assert (tmp_path / "page.pdf").stat().st_size > 1000
 
 
 def test_zero_has_no_minus() -> None:

@@ -126,7 +126,7 @@ def test_it_fits_the_width_without_errors_or_network(opened: Chrome, width: int)
     opened.find_elements(By.CSS_SELECTOR, ".open")[1].click()
     assert opened.execute_script("return document.documentElement.scrollWidth") <= width
     images = opened.find_elements(By.TAG_NAME, "img")
-    assert len(images) == 3
+    assert len(images) == 4
     for image in images:
         assert image.get_property("naturalWidth") and image.size["width"] <= width
     names = opened.execute_script(

@@ -12,9 +12,11 @@ from torch import Tensor
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.places import file_name
 from syntrans_l2l.reporting.collection import Board
-from syntrans_l2l.reporting.figures import alpha, bars, classes, episode, weights
+from syntrans_l2l.reporting.figures import alpha, bars, card, classes, episode, weights
+from syntrans_l2l.reporting.figures.card import class_cards
 from syntrans_l2l.reporting.figures.style import Figure
 from syntrans_l2l.reporting.records import Record, read_diagnostics
+from syntrans_l2l.semantics.bank_file import read_bank
 
 TestSplit = Callable[[Record], Split]  # raises OSError or ValueError where it cannot be had
 logger = logging.getLogger(__name__)
@@ -59,6 +61,8 @@ def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
             yield from _of_row(dataset, best, seen)
         if sheet := _sheet(dataset, seen, test_split):
             yield sheet
+        if cards := _cards(board, dataset, test_split):
+            yield cards
 
 
 def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> Iterator[Picture]:
@@ -75,12 +79,12 @@ def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> I
     )
     gains = {}
     reference = _first(cells).record.delta_vs
-    for other in seen.values():
+    for name, other in seen.items():
         for shots in cells.keys() & other.keys():
             if other[shots].record.method == reference:
                 gains[shots] = (cells[shots].tensors, other[shots].tensors)
+                title = f"{label} minus {name}"
     if gains:
-        title = f"{label} minus {reference}"
         figure = classes.gain_figure(dict(sorted(gains.items())), names, title)
         yield Picture(f"{start}_classes", where + classes.CAPTION, figure)
 
@@ -104,10 +108,15 @@ def _sheet(
     dataset: str, seen: Mapping[str, dict[int, _Seen]], test_split: TestSplit
 ) -> Picture | None:
     """The first episode at the fewest shots: the reference and the most accurate rows."""
-    if not seen:
+    answered = [shots for cells in seen.values() for shots, cell in cells.items() if _said(cell)]
+    if not answered:
         return None
-    shots = min(shots for cells in seen.values() for shots in cells)
-    cells = {label: cells[shots] for label, cells in seen.items() if shots in cells}
+    shots = min(answered)
+    cells = {
+        label: cells[shots]
+        for label, cells in seen.items()
+        if shots in cells and _said(cells[shots])
+    }
     first = _first(cells)
     try:
         split = test_split(first.record)
@@ -125,6 +134,33 @@ def _sheet(
     shown = {label: same[label].tensors for label in same if label in kept}
     name = f"{file_name(dataset)}_episode"
     return Picture(name, episode.CAPTION, episode.episode_sheet(shown, split))
+
+
+def _said(cell: _Seen) -> bool:
+    """Whether its answers are known; of rows made elsewhere, accuracies may be all there is."""
+    return "shown_answers" in cell.tensors
+
+
+def _cards(board: Board, dataset: str, test_split: TestSplit) -> Picture | None:
+    """The first classes of the most accurate row whose phrases were kept."""
+    records = [
+        record
+        for line in board.lines
+        for (name, _), record in line.cells.items()
+        if name == dataset
+    ]
+    for record in sorted(records, key=lambda record: -record.accuracy):
+        folder = Path(record.diagnostics).parent.parent / "banks"
+        path = folder / f"{record.descriptor_hash}.json"
+        if not path.is_file():
+            continue
+        try:
+            cards = class_cards(read_bank(path), test_split(record))
+        except (OSError, ValueError) as error:
+            logger.warning("no class cards of %s: %s", dataset, error)
+            return None
+        return Picture(f"{file_name(dataset)}_cards", card.CAPTION, card.cards_figure(cards))
+    return None
 
 
 def _diagnostics(board: Board, dataset: str) -> dict[str, dict[int, _Seen]]:

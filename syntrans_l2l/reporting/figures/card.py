@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.reporting.cards import best_first
 from syntrans_l2l.reporting.figures.style import BLACK, Figure, new_figure, styled
+from syntrans_l2l.semantics.bank_file import MinedBank
 
 CAPTION = (
     "What some novel classes look like, and the phrases that their vectors are made of: kept ones "
     "in black with the refiner's score, dropped ones in grey. The picture was not seen by SynMine."
 )
 _PHRASES = 7
+_CARDS = 4
 _GREY = "#8a8a8a"
 
 
@@ -26,6 +30,25 @@ class ClassCard:
     image: Tensor
     kept: Sequence[tuple[str, float | None]]
     dropped: Sequence[tuple[str, float | None]]
+
+
+def class_cards(bank: MinedBank, split: Split) -> list[ClassCard]:
+    """The first classes of a split, each with its first picture.
+
+    Args:
+        bank: has their phrases.
+        split: has pictures of them, [n, 3, H, W].
+    """
+    cards = []
+    for label, name in enumerate(split.class_names[:_CARDS]):
+        phrases = best_first(bank.of_class(name))
+        said = {
+            kept: [(each.phrase, each.score) for each in phrases if each.kept is kept]
+            for kept in (True, False)
+        }
+        image = split.images[int((split.labels == label).nonzero()[0])]
+        cards.append(ClassCard(name, image, said[True], said[False]))
+    return cards
 
 
 @styled
