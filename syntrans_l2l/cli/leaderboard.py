@@ -111,9 +111,11 @@ def _write(
         labels = [str(row[0]) for grid in grids for row in grid.rows]
         (out / "references.bib").write_text(references(labels), encoding="utf-8")
     if "csv" in formats:
+        known = [[line.first.method for line in board.lines] for board, _ in tables]
         for number, grid in enumerate(grids, start=1):
             name = "table.csv" if number == 1 else f"table_{number}.csv"
-            (out / name).write_text(comma_separated(grid), encoding="utf-8")
+            identifiers = known[number - 1] if number <= len(known) else ()
+            (out / name).write_text(comma_separated(grid, identifiers), encoding="utf-8")
     if "html" in formats or "figures" in formats:
         album = [picture for board, _ in tables for picture in pictures(board, _test_split)]
         if "figures" in formats:

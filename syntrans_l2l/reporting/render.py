@@ -15,8 +15,13 @@ def markdown(grids: Sequence[Grid]) -> str:
     return "\n\n".join(map(_piped, grids)) + "\n"
 
 
-def comma_separated(grid: Grid) -> str:
-    """CSV for spreadsheets: numbers alone, each CI in a column of its own."""
+def comma_separated(grid: Grid, identifiers: Sequence[str] = ()) -> str:
+    """CSV for spreadsheets and scripts: numbers only, each CI in a column of its own.
+
+    Args:
+        grid: the table.
+        identifiers: what records call the methods of its first rows, for a last column.
+    """
     rows = grid.rows
     estimated = [
         any(isinstance(row[place], Estimate) for row in rows) for place in range(len(grid.header))
@@ -24,19 +29,22 @@ def comma_separated(grid: Grid) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
 
-    def spread(row: list[tuple[str, str]]) -> None:
+    def spread(row: list[tuple[str, str]], identifier: str) -> None:
         pairs = zip(row, estimated, strict=True)
-        writer.writerow(part for pair, two in pairs for part in (pair if two else pair[:1]))
+        cells = [part for pair, two in pairs for part in (pair if two else pair[:1])]
+        writer.writerow([*cells, identifier] if identifiers else cells)
 
-    spread([(name, f"{name} ci95") for name in grid.header])
-    for row in rows:
+    spread([(name, f"{name} ci95") for name in grid.header], "identifier")
+    quoted = [""] * (len(rows) - len(identifiers))  # they have none
+    for row, identifier in zip(rows, [*identifiers, *quoted], strict=True):
         spread(
             [
                 (cell.mean_text.removeprefix("+"), cell.ci95_text)
                 if isinstance(cell, Estimate)
                 else (one_line(cell or ""), "")
                 for cell in row
-            ]
+            ],
+            identifier,
         )
     return out.getvalue()
 

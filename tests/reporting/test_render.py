@@ -21,6 +21,8 @@ def test_csv_reads_back_with_intervals_apart() -> None:
     assert header == ["method", "1-shot", "1-shot ci95", "text"]
     assert rows[0] == [NASTY.replace("\n", " "), "70.00", "0.50", "no"]
     assert rows[1] == ["plain", "-1.23", "", ""]
+    header, *rows = csv.reader(io.StringIO(comma_separated(GRID, ["nasty", "plain"])))
+    assert [header[-1], *(row[-1] for row in rows)] == ["identifier", "nasty", "plain", ""]
 
 
 def test_zero_has_no_minus() -> None:
