@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from syntrans_l2l.encoders.base import Encoder
-from syntrans_l2l.methods.base import Method
+from syntrans_l2l.methods.base import Method, readable
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 
 EncoderName = Literal["base", "distilled", "teacher"]
@@ -49,4 +49,15 @@ class Row:
     @property
     def printed(self) -> str:
         """What tables call it."""
-        return self.label or self.name or self.method.title
+        return self.label or self.name or _title(self.method)
+
+
+def _title(method: Method) -> str:
+    """Its own title; a class of somebody else's does not go by the title that it inherits."""
+    bases = [base for base in type(method).__mro__ if not _ours(base)]
+    stated = _ours(type(method)) or any("title" in vars(base) for base in bases)
+    return method.title if stated else readable(method.name)
+
+
+def _ours(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]

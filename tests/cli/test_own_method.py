@@ -75,5 +75,5 @@ def test_an_edited_method_gives_its_own_numbers(tmp_path: Path) -> None:
     arguments = [str(tmp_path / "out"), "--out", str(tmp_path / "tables"), "--csv"]
     assert leaderboard(arguments) == 0
     table = (tmp_path / "tables" / "table.csv").read_text()
-    assert table.count("mine (code ") == 2
+    assert table.count("Mine (code ") == 2
     assert json.dumps(first["settings"])

@@ -55,7 +55,7 @@ def settings(make_archive: MakeArchive, tmp_path: Path) -> dict[str, Any]:
         "base_training": BaseTraining(epochs=1, batch_size=32),
         "distillation": Distillation(epochs=1, batch_size=32),
         "teacher": ClipTeacher("embedded"),
-        "shots": 1,
+        "shots": [1],
         "queries": 5,
         "episodes": 40,
         "validation_episodes": 10,
@@ -128,7 +128,7 @@ def test_two_gin_lines_make_an_own_network_the_encoder(
     (tmp_path / "own.gin").write_text(
         "Experiment.dataset = @CifarFs()\nExperiment.methods = [@own/Row()]\n"
         "own/Row.method = @cosine/ProtoNet()\ncosine/ProtoNet.distance = 'cosine'\n"
-        "own/Row.encoder = @Checkpoint()\nExperiment.shots = 1\nExperiment.queries = 5\n"
+        "own/Row.encoder = @Checkpoint()\nExperiment.shots = [1]\nExperiment.queries = 5\n"
         "Experiment.episodes = 20\nExperiment.validation_episodes = 10\n"
         "Checkpoint.module = 'my_backbone.MyNet'\n"
         f"Checkpoint.path = {str(tmp_path / 'my.pth')!r}\n"
