@@ -189,5 +189,5 @@ def test_two_processes_write_one_table(
         ("protonet_cosine", 1),
         ("protonet_cosine", 5),
     ]
-    assert together.stdout.count("own training") == 1
+    assert together.stdout.count("Figures and a page: ") == 1
     assert together.stderr.count("% of the measured matrix peak") == 1

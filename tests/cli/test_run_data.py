@@ -28,6 +28,12 @@ TINY = (
     "BridgeTraining.epochs = 1",
     "MetaTraining.iterations = 1",
     "MetaTraining.queries = 1",
+    "TaskTraining.iterations = 1",
+    "TaskTraining.meta_batch = 1",
+    "TaskTraining.queries = 2",
+    "TaskTraining.hidden_size = 4",
+    "TaskTraining.episodes = 2",
+    "Maml.adaptation_steps = 1",
 )
 
 
