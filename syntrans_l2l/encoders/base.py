@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from syntrans_l2l.cache import Cache, digest, tensor_digest
 from syntrans_l2l.code import code_digest
@@ -24,11 +25,13 @@ class Workspace:
         data: images and class names.
         cache: where finished stages lie.
         job: seed, device, bars and processes.
+        stage_0: the data whose base classes students are trained on; None for `data`.
     """
 
     data: FewShotData
     cache: Cache
     job: Job
+    stage_0: FewShotData | None = None
     _networks: dict[int, Student] = field(default_factory=dict, repr=False)
 
     def network(self, encoder: "Encoder", make: Callable[[], Student]) -> Student:
@@ -49,13 +52,30 @@ class Workspace:
 class Encoded:
     """A frozen encoder's features of each split [n, D], the hash of its content, its name.
 
-    `recipe` says how it is made, whatever the data.
+    Args:
+        features: of each split, [n, D].
+        hash: of all that determines them.
+        name: for people.
+        recipe: how it is made, whatever the data.
+        projection: features as they are given -> [n, A], normalised, in a space in which a
+            teacher's text has vectors; None where there is none.
+        lesson: what a teacher was shown of these data, for the records.
     """
 
     features: Mapping[str, Tensor]
     hash: str
     name: str
     recipe: Mapping[str, object] = field(default_factory=dict)
+    projection: nn.Module | None = None
+    lesson: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def aligned(self) -> Mapping[str, Tensor] | None:
+        """The features of each split in the teacher's space, [n, A]; None where there is none."""
+        if self.projection is None:
+            return None
+        with torch.no_grad():
+            return {split: self.projection(each) for split, each in self.features.items()}
 
 
 class Encoder(Protocol):
