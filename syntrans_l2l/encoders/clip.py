@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.datasets.base import SPLITS, FewShotData
-from syntrans_l2l.encoders.base import Encoded, Workspace, require_images
+from syntrans_l2l.encoders.base import Encoded, Normalised, Workspace, require_images
 from syntrans_l2l.encoders.brought import FeaturesOfTheData, TeacherFeatures
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.training.precision import resolve
@@ -62,7 +62,7 @@ class ClipEncoder:
         lesson = {"model": model(teacher, work.data), "images": "all, novel ones included"}
         recipe = {"teacher": whose if isinstance(teacher, ClipTeacher) else lesson["model"]}
         return Encoded(
-            splits, whose, teacher.source, recipe, projection=nn.Identity(), lesson=lesson
+            splits, whose, teacher.source, recipe, projection=Normalised(), lesson=lesson
         )
 
 

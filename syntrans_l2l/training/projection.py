@@ -1,11 +1,39 @@
 """Stage 1 on a frozen encoder: a projection of its features into the teacher's space."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from syntrans_l2l.training.distillation import Distillation, Lesson, ProxyTask
 from syntrans_l2l.training.job import Job
+from syntrans_l2l.training.proxy_task import Lesson, Losses, ProxyTask
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectionTraining:
+    """How P is learned on the features of a frozen encoder.
+
+    Args:
+        hidden: width of a hidden layer; None for a linear P.
+        steps: of AdamW, along half a cosine.
+        batch_size: images a step.
+        learning_rate: where the cosine starts.
+        weight_decay: on everything.
+    """
+
+    hidden: int | None = None
+    steps: int = 200
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 2 or self.hidden == 0:
+            raise ValueError(
+                "ProjectionTraining needs one step or more, two images a step or more, and a "
+                f"hidden width or None: {self}"
+            )
 
 
 class Projection(nn.Module):
@@ -39,7 +67,7 @@ class Projection(nn.Module):
 
 
 def fit_projection(
-    features: Tensor, lesson: Lesson, settings: Distillation, *, job: Job
+    features: Tensor, lesson: Lesson, losses: Losses, recipe: ProjectionTraining, *, job: Job
 ) -> Projection:
     """Learn P on the features of a frozen encoder, which labels never reach.
 
@@ -49,7 +77,8 @@ def fit_projection(
         features: z of n base images, [n, D].
         lesson: the teacher's features of the same images, NaN rows where it has none; such
             images are left out.
-        settings: the losses and `projection`.
+        losses: what S and T are compared by.
+        recipe: how P is learned.
         job: its seed is that of P's start and of the order.
 
     Raises:
@@ -67,8 +96,8 @@ def fit_projection(
             f"{int(seen.sum())} of {len(seen)} base images have teacher features: stage 1 has "
             "nothing to learn from; bring features of base images"
         )
-    recipe, device = settings.projection, job.device
-    task = ProxyTask(lesson.rows(seen), settings, device)
+    device = job.device
+    task = ProxyTask(lesson.rows(seen), losses, device)
     ours = F.normalize(features[seen].to(device).float(), dim=-1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
