@@ -3,6 +3,8 @@
 The paper's abstract speaks of an unsupervised proxy task; the losses are our reconstruction.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -47,11 +49,11 @@ def sinkhorn(scores: Tensor, epsilon: float = EPSILON, rounds: int = ROUNDS) -> 
         [n, B] of the scores' type; each row sums to 1, and each column to about n / B.
     """
     count, prototypes = scores.shape
-    plan = (scores.double() / epsilon - scores.max().double() / epsilon).exp()
+    plan = scores.double() / epsilon  # its logarithm
     for _ in range(rounds):
-        plan = plan / plan.sum(0, keepdim=True) * (count / prototypes)
-        plan = plan / plan.sum(1, keepdim=True)
-    return plan.to(scores)
+        plan = plan - plan.logsumexp(0, keepdim=True) + math.log(count / prototypes)
+        plan = plan - plan.logsumexp(1, keepdim=True)
+    return plan.exp().to(scores)
 
 
 def assignment_loss(ours: Tensor, prototypes: Tensor, assignment: Tensor) -> Tensor:

@@ -93,12 +93,12 @@ class ProxyTask:
         if not lesson.features.isfinite().all():
             raise ValueError("teacher features hold NaN or infinity; leave such images out")
         self.settings = settings
-        given = F.normalize(lesson.features.to(device).float(), dim=-1)
+        given = F.normalize(lesson.features.detach().to(device).float(), dim=-1)
         self.mean = given.mean(0)  # m, [A]
         self.theirs = F.normalize(given - self.mean, dim=-1)  # T, [n, A]
         if not settings.reads_text:
             return
-        vectors = check_text_vectors(lesson.text_vectors, given.shape[1]).to(device).float()
+        vectors = check_text_vectors(lesson.text_vectors, given.shape[1]).detach().to(device).float()
         known = vectors.isfinite().all(1)  # [B]
         if not known.any():
             raise ValueError("no base class has a text vector of the teacher, and Distillation's "
