@@ -41,7 +41,7 @@ def predictor(
     """A fitted SynTrans as a row answers with it: many episodes at once.
 
     Args:
-        algorithm: fitted on the arena's features, with its alpha and semantic weight chosen.
+        algorithm: fitted on the arena's features, with its mix chosen.
         arena: the same.
         bank: the class vectors that it was fitted with.
         validation: the episodes that it was selected on.
@@ -51,8 +51,7 @@ def predictor(
         split: algorithm.given(arena.features[split], _vectors(arena, split, bank))
         for split in ("validation", "test")
     }
-    weight = algorithm.semantic_weight
-    classify = OneProduct(algorithm.classifier, given["test"], algorithm.current_alpha, weight)
+    classify = OneProduct(algorithm.classifier, given["test"], algorithm.mix)
 
     def diagnose(test: Episodes) -> dict[str, Tensor]:
         episodes = {"validation": validation, "test": test}
