@@ -118,7 +118,7 @@ def test_a_features_file_goes_through_stage_1(tmp_path: Path) -> None:
     assert told.settings["teacher.images"] == (
         "150 of 160 base images, no validation or novel image"
     )
-    assert told.student == "given features, frozen, distilled"
+    assert told.student == "some.npz, frozen, distilled"
 
 
 def test_syntrans_meets_the_teachers_text(tmp_path: Path) -> None:
@@ -179,7 +179,8 @@ def test_features_are_found_by_the_photographs_paths(
         "features": given[order].half(),
     }
     save_file(kept, tmp_path / "clip.safetensors",
-              metadata={"images": json.dumps([names[row] for row in order]), "teacher": "CLIP"})  # fmt: skip
+              metadata={"images": json.dumps([names[row] for row in order]),
+                        "teacher": "CLIP"})  # fmt: skip
     teacher = TeacherFeatures(tmp_path / "clip.safetensors")
     found = torch.cat([teacher.features(data, split) for split in ("train", "validation", "test")])
     lacking = sorted(set(range(len(names))) - set(order))
