@@ -47,7 +47,7 @@ LABELS = torch.arange(len(OF)).repeat_interleave(IMAGES)
 TEACHER = VECTORS[LABELS] + 0.4 * torch.randn(len(LABELS), A, generator=GENERATOR)
 FEATURES = TEACHER @ torch.randn(A, D, generator=GENERATOR)
 FEATURES = FEATURES + 0.5 * torch.randn(len(LABELS), D, generator=GENERATOR)
-SHORT = Distillation(projection=ProjectionTraining(steps=60, learning_rate=1e-2))
+SHORT = Distillation(projection=ProjectionTraining(epochs=60, learning_rate=1e-2))
 
 
 def work(data: FewShotData, folder: Path) -> Workspace:
