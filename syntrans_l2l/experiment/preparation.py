@@ -45,13 +45,17 @@ class Preparation:
         """The network behind an encoder, in eval mode; None where there is none of ours."""
         return self.encoder(encoder).network(self.work)
 
-    def semantics(self, encoder: TextEncoder) -> SemanticBank:
+    def semantics(self, encoder: TextEncoder, names: tuple[str, ...] | None = None) -> SemanticBank:
         """Stage 2: one vector a class.
+
+        Args:
+            encoder: makes them.
+            names: of the classes; None for all of the data set.
 
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        names, cache = self.work.data.class_names, self.work.cache
+        names, cache = names or self.work.data.class_names, self.work.cache
         if isinstance(encoder, SynMine):
             encoder = encoder.among(self.work.data.train.class_names)
         key = {**encoder.key(), "class_names": list(names), "code": code_digest(encoder)}
