@@ -9,8 +9,7 @@ from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import required_bank
-from syntrans_l2l.methods.fitted import job, labelled, predictor
-from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.methods.fitted import Texts, job, labelled, predictor
 
 if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
     from syntrans_l2l.algorithms.syntrans import SynTrans
@@ -36,7 +35,8 @@ class SynTransRow(Method):
     Args:
         variant: "full"; "shuffled", the control with every class under another's vector, at the
             settings that were selected with the true text; "reselected", the same with settings
-            of its own; or "visual", the weight generator only.
+            of its own; or "visual", the weight generator and the whitened view without text,
+            the honest reference for what text is worth.
         parts: what it is made of.
 
     Raises:
@@ -67,17 +67,17 @@ class SynTransRow(Method):
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         fitted = self.fit(arena, validation)
-        return predictor(fitted, arena, self.bank(arena), validation, self.parts.alphas)
+        return predictor(fitted, arena, self.texts(arena), validation, self.parts.alphas)
 
     def fit(self, arena: Arena, validation: Episodes) -> "SynTrans":
         """The algorithm behind the row, for tasks of features; it has no table of classes yet."""
         choice = None
         if self.variant == "shuffled":
             choice = SynTransRow("full", self.parts).fit(arena, validation).choice
-        bank = self.bank(arena)
+        texts = self.texts(arena)
         algorithm = fit_on_episodes(
-            labelled(arena, "train", bank),
-            labelled(arena, "validation", bank),
+            labelled(arena, "train", texts),
+            labelled(arena, "validation", texts),
             validation,
             self.parts,
             choice=choice,
@@ -88,13 +88,16 @@ class SynTransRow(Method):
             algorithm.selected["selected with"] = "the true text"
         return algorithm
 
-    def bank(self, arena: Arena) -> SemanticBank | None:
-        """The class vectors that the variant uses.
+    def texts(self, arena: Arena) -> Texts:
+        """The class vectors that the variant uses, in both spaces.
 
         Raises:
             ValueError: there are none.
         """
         if not self.uses_text:
-            return None
-        bank = required_bank(arena, self.name)
-        return bank if self.variant == "full" else bank.shuffled(arena.seed)
+            return Texts(None, None)
+        bank, aligned = required_bank(arena, self.name), arena.aligned_text
+        if self.variant == "full":
+            return Texts(bank, aligned)
+        seed = arena.seed
+        return Texts(bank.shuffled(seed), None if aligned is None else aligned.shuffled(seed))

@@ -98,7 +98,9 @@ class ProxyTask:
         self.theirs = F.normalize(given - self.mean, dim=-1)  # T, [n, A]
         if not settings.reads_text:
             return
-        vectors = check_text_vectors(lesson.text_vectors, given.shape[1]).detach().to(device).float()
+        vectors = (
+            check_text_vectors(lesson.text_vectors, given.shape[1]).detach().to(device).float()
+        )
         known = vectors.isfinite().all(1)  # [B]
         if not known.any():
             raise ValueError("no base class has a text vector of the teacher, and Distillation's "

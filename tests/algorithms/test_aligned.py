@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from common import accuracies_of, episodes_of
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l import LabelledFeatures, SynTrans, SynTransSettings, fit_syntrans
 from syntrans_l2l.algorithms.labelled_features import Aligned
+from syntrans_l2l.datasets.base import SPLITS
+from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.methods.syntrans import SynTransRow, Variant
+from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.training.bridge import BridgeTraining
 from syntrans_l2l.training.meta import MetaTraining
 
@@ -148,3 +153,24 @@ def test_validation_texts_are_needed_and_tables_must_agree() -> None:
 def test_settings_out_of_range(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(SETTINGS, **changes)
+
+
+@pytest.mark.parametrize("variant", ["full", "shuffled", "visual"])
+def test_a_row_on_an_arena_with_a_shared_space(arena: Arena, variant: Variant) -> None:
+    """Text that lies beside its images is used; under other names it does harm; or is not seen."""
+    assert arena.semantics is not None
+    names = [name for split in SPLITS for name in getattr(arena.data, split).class_names]
+    means = [
+        arena.features[split][getattr(arena.data, split).labels == c].mean(0)
+        for split in SPLITS
+        for c in range(len(getattr(arena.data, split).class_names))
+    ]
+    text = SemanticBank(tuple(names), torch.stack(means), "the true centres")
+    shared = replace(arena, projection=nn.Identity(), aligned=arena.features, aligned_text=text)
+    validation, test = (episodes_of(arena.data, split, 100) for split in ("validation", "test"))
+    accuracies = [
+        accuracies_of(SynTransRow(variant, SETTINGS).prepare(each, validation).predict, test)
+        for each in (arena, shared)
+    ]
+    gain = float((accuracies[1] - accuracies[0]).mean())
+    assert {"full": gain > 3, "shuffled": gain < 0, "visual": gain == 0}[variant]

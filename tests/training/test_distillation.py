@@ -20,7 +20,9 @@ TARGETS = F.normalize(torch.randn(64, 6, generator=torch.Generator().manual_seed
 
 
 def settings(**changes: object) -> Distillation:
-    return Distillation(**{"encoder": "trained", "epochs": 3, "batch_size": 32, "precision": "float32", **changes})  # type: ignore[arg-type]
+    return Distillation(
+        **{"encoder": "trained", "epochs": 3, "batch_size": 32, "precision": "float32", **changes}
+    )  # type: ignore[arg-type]
 
 
 def weights(
