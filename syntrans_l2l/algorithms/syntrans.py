@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.algorithms import pretrained
+from syntrans_l2l.algorithms import saving
 from syntrans_l2l.algorithms.class_table import ClassTable
 from syntrans_l2l.algorithms.labelled_features import Aligned
 from syntrans_l2l.algorithms.mixing import Choice
@@ -19,7 +19,6 @@ from syntrans_l2l.algorithms.scoring import Given, given_of, to_semantic
 from syntrans_l2l.algorithms.task_checks import ADAPT, checked_task
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Mix, fuse
-from syntrans_l2l.networks.whitening import WhitenedView
 from syntrans_l2l.semantics.bank import SemanticBank
 
 l2l = learn2learn()
@@ -168,8 +167,8 @@ class SynTrans(ClassTable, _BaseLearner):
     ) -> Tensor:
         """`adapt` under the name that learn2learn's classifiers use; returns w, [N, D]."""
         table, shared = self.semantics, self.aligned_vectors
-        known = self.left_out if base else table if table is not None else shared
-        classes = None if known is None or (table is None and shared is None) else len(known)
+        known = self.left_out if base else shared if table is None else table
+        classes = None if known is None else len(known)
         labels, ids = checked_task(support, labels, class_ids, classes)
         if base and table is not None and len(table) != len(self.left_out):
             raise ValueError(
@@ -243,19 +242,7 @@ class SynTrans(ClassTable, _BaseLearner):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write weights and class vectors as safetensors, the rest as JSON, and a model card."""
-        config = {
-            "alpha": self.alpha,
-            "semantic_weight": self.semantic_weight,
-            "whitened_weight": self.whitened_weight,
-            "aligned_weight": self.aligned_weight,
-            "projection": None if self.projection is None else type(self.projection).__name__,
-            "text_encoder": self.text_encoder,
-            "prompt": self.prompt,
-            "class_names": list(self.class_names),
-            "classifier": pretrained.describe(self.classifier),
-        }
-        tables = {"semantics": self.semantics, "aligned_vectors": self.aligned_vectors}
-        pretrained.save(Path(folder), config, self.state_dict(), tables)
+        saving.write(self, folder)
 
     @classmethod
     def from_pretrained(
@@ -276,31 +263,7 @@ class SynTrans(ClassTable, _BaseLearner):
             FileNotFoundError: neither a folder nor a model of the hub, or incomplete.
             ValueError: damaged, or made with another encoder or projection.
         """
-        saved = pretrained.load(name_or_path)
-        config, described = saved.config, saved.config["classifier"]
-        view = None
-        if config["whitened_weight"]:
-            view = WhitenedView(described["visual_dim"], described.get("semantic_dim", 0))
-        algorithm = cls(
-            features or nn.Identity(),
-            pretrained.rebuild(described),
-            alpha=config["alpha"],
-            semantic_weight=config["semantic_weight"],
-            fitted=FittedParts(
-                view=view,
-                whitened_weight=config["whitened_weight"],
-                aligned_weight=config["aligned_weight"],
-            ),
-        )
-        if projection is not None or config["projection"] == "Identity":
-            algorithm.set_projection_(projection or nn.Identity())
-        saved.load_into(algorithm)
-        algorithm.semantics = saved.tables.get("semantics")
-        algorithm.aligned_vectors = saved.tables.get("aligned_vectors")
-        algorithm.class_names = tuple(config["class_names"])
-        algorithm.text_encoder = config["text_encoder"]
-        algorithm.prompt = config["prompt"]
-        return algorithm.eval()
+        return saving.read(cls, name_or_path, features, projection)
 
     def given(
         self, features: Tensor, vectors: Tensor | None, aligned: Aligned | None = None
