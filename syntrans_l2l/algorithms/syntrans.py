@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.algorithms import saving
+from syntrans_l2l.algorithms import pretrained
 from syntrans_l2l.algorithms.class_table import ClassTable
 from syntrans_l2l.algorithms.labelled_features import Aligned
 from syntrans_l2l.algorithms.mixing import Choice
@@ -19,6 +19,7 @@ from syntrans_l2l.algorithms.scoring import Given, given_of, to_semantic
 from syntrans_l2l.algorithms.task_checks import ADAPT, checked_task
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Mix, fuse
+from syntrans_l2l.networks.whitening import WhitenedView
 from syntrans_l2l.semantics.bank import SemanticBank
 
 l2l = learn2learn()
@@ -242,7 +243,19 @@ class SynTrans(ClassTable, _BaseLearner):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write weights and class vectors as safetensors, the rest as JSON, and a model card."""
-        saving.write(self, folder)
+        config = {
+            "alpha": self.alpha,
+            "semantic_weight": self.semantic_weight,
+            "whitened_weight": self.whitened_weight,
+            "aligned_weight": self.aligned_weight,
+            "projection": None if self.projection is None else type(self.projection).__name__,
+            "text_encoder": self.text_encoder,
+            "prompt": self.prompt,
+            "class_names": list(self.class_names),
+            "classifier": pretrained.describe(self.classifier),
+        }
+        tables = {"semantics": self.semantics, "aligned_vectors": self.aligned_vectors}
+        pretrained.save(Path(folder), config, self.state_dict(), tables)
 
     @classmethod
     def from_pretrained(
@@ -263,7 +276,31 @@ class SynTrans(ClassTable, _BaseLearner):
             FileNotFoundError: neither a folder nor a model of the hub, or incomplete.
             ValueError: damaged, or made with another encoder or projection.
         """
-        return saving.read(cls, name_or_path, features, projection)
+        saved = pretrained.load(name_or_path)
+        config, described = saved.config, saved.config["classifier"]
+        view = None
+        if config["whitened_weight"]:
+            view = WhitenedView(described["visual_dim"], described.get("semantic_dim", 0))
+        algorithm = cls(
+            features or nn.Identity(),
+            pretrained.rebuild(described),
+            alpha=config["alpha"],
+            semantic_weight=config["semantic_weight"],
+            fitted=FittedParts(
+                view=view,
+                whitened_weight=config["whitened_weight"],
+                aligned_weight=config["aligned_weight"],
+            ),
+        )
+        if projection is not None or config["projection"] == "Identity":
+            algorithm.set_projection_(projection or nn.Identity())
+        saved.load_into(algorithm)
+        algorithm.semantics = saved.tables.get("semantics")
+        algorithm.aligned_vectors = saved.tables.get("aligned_vectors")
+        algorithm.class_names = tuple(config["class_names"])
+        algorithm.text_encoder = config["text_encoder"]
+        algorithm.prompt = config["prompt"]
+        return algorithm.eval()
 
     def given(
         self, features: Tensor, vectors: Tensor | None, aligned: Aligned | None = None

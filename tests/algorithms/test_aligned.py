@@ -172,5 +172,5 @@ def test_a_row_on_an_arena_with_a_shared_space(arena: Arena, variant: Variant) -
         accuracies_of(SynTransRow(variant, SETTINGS).prepare(each, validation).predict, test)
         for each in (arena, shared)
     ]
-    gain = float((accuracies[1] - accuracies[0]).mean())
-    assert {"full": gain > 3, "shuffled": gain < 0, "visual": gain == 0}[variant]
+    before, after = (float(each.mean()) for each in accuracies)
+    assert {"full": after > before + 3, "shuffled": after < 50, "visual": after == before}[variant]
