@@ -24,15 +24,10 @@ class TeacherFeatures:
         path: the file: features [n, A], images [n] such as "dalmatian/image_0001.jpg", and
             optionally a text `teacher`, the model's name.
         name: the model that made them; empty takes the file's own `teacher`.
-
-    Raises:
-        FileNotFoundError: there is no such file.
     """
 
     def __init__(self, path: str | Path, *, name: str = "") -> None:
         self.path = Path(path).expanduser()
-        if not self.path.is_file():
-            raise FileNotFoundError(f"no teacher's features at {self.path}; {_FORM}")
         self.name = name
 
     @property
@@ -42,17 +37,24 @@ class TeacherFeatures:
 
     def model(self, data: FewShotData | None) -> str:
         """The model's name as it is declared; empty where it is not."""
-        return self.name or read_texts(self.path, ("teacher",)).get("teacher", "")
+        if self.name or not self.path.is_file():
+            return self.name
+        return read_texts(self.path, ("teacher",)).get("teacher", "")
 
     def check(self) -> None:
-        """Raise ValueError where the file is not of its form."""
+        """Find out whether the file is there, and of its form.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is not of the stated form.
+        """
         _ = self._rows
 
     def features(self, data: FewShotData, split: str) -> Tensor:
         """Of a split's images, [n, A], normalised; NaN rows for images that it does not know.
 
         Raises:
-            ValueError: images of this data set have no paths, or none is known.
+            ValueError: images of this data set have no paths.
         """
         part: Split = getattr(data, split)
         rows, features = self._rows
@@ -68,6 +70,8 @@ class TeacherFeatures:
 
     @cached_property
     def _rows(self) -> tuple[dict[str, int], Tensor]:
+        if not self.path.is_file():
+            raise FileNotFoundError(f"no teacher's features at {self.path}; {_FORM}")
         arrays, lists = read_arrays(self.path, ("features",), ("images",), form=_FORM)
         features = as_vectors(arrays["features"], f"{self.path}: features")
         names = lists["images"]

@@ -1,7 +1,6 @@
 """From an arena to what SynTrans is fitted on, and from what is fitted back to a row."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -19,28 +18,15 @@ if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
     from syntrans_l2l.algorithms.syntrans import SynTrans
 
 
-@dataclass(frozen=True)
-class Texts:
-    """The class vectors of a row.
-
-    Args:
-        bank: what the bridge is fitted on; None for a visual classifier.
-        aligned: in the space of the arena's `aligned` features; None where there are none.
-    """
-
-    bank: SemanticBank | None
-    aligned: SemanticBank | None
-
-
-def labelled(arena: Arena, split: str, texts: Texts) -> LabelledFeatures:
+def labelled(arena: Arena, split: str) -> LabelledFeatures:
     """The arena's features of a split, with the vectors of its classes."""
     part = getattr(arena.data, split)
     return LabelledFeatures(
         arena.features[split],
         part.labels,
-        _vectors(arena, split, texts.bank),
+        _vectors(arena.semantics, part.class_names),
         part.class_names,
-        aligned=_aligned(arena, split, texts.aligned),
+        aligned=_aligned(arena, split),
     )
 
 
@@ -52,7 +38,6 @@ def job(arena: Arena, name: str) -> Job:
 def predictor(
     algorithm: "SynTrans",
     arena: Arena,
-    texts: Texts,
     validation: Episodes,
     alphas: Sequence[float],
 ) -> Predictor:
@@ -60,16 +45,15 @@ def predictor(
 
     Args:
         algorithm: fitted on the arena's features, with its mix chosen.
-        arena: the same.
-        texts: the class vectors that it was fitted with.
+        arena: the same, with the text that it was fitted with.
         validation: the episodes that it was selected on.
         alphas: where its figure of accuracy over alpha is drawn.
     """
     given = {
         split: algorithm.given(
             arena.features[split],
-            _vectors(arena, split, texts.bank),
-            _aligned(arena, split, texts.aligned),
+            _vectors(arena.semantics, getattr(arena.data, split).class_names),
+            _aligned(arena, split),
         )
         for split in ("validation", "test")
     }
@@ -82,13 +66,17 @@ def predictor(
     return Predictor(classify.logits, algorithm.selected, "heads on base features", diagnose)
 
 
-def _vectors(arena: Arena, split: str, bank: SemanticBank | None) -> Tensor | None:
-    """Of the split's classes, [C, M]."""
-    return None if bank is None else bank.select(getattr(arena.data, split).class_names)
+def _vectors(bank: SemanticBank | None, class_names: Sequence[str]) -> Tensor | None:
+    """Of these classes, [C, M]."""
+    return None if bank is None else bank.select(class_names)
 
 
-def _aligned(arena: Arena, split: str, bank: SemanticBank | None) -> Aligned | None:
-    """Of the split; nothing of base classes, which nothing is fitted on there."""
-    if bank is None or arena.aligned is None or split == "train":
+def _aligned(arena: Arena, split: str) -> Aligned | None:
+    """The split in the space that images and text share.
+
+    None of base classes: nothing is fitted on them there, and they may lack text.
+    """
+    bank = arena.aligned_text
+    if arena.aligned is None or bank is None or split == "train":
         return None
-    return Aligned(arena.aligned[split], _vectors(arena, split, bank))
+    return Aligned(arena.aligned[split], bank.select(getattr(arena.data, split).class_names))

@@ -98,13 +98,14 @@ class ProxyTask:
         self.theirs = F.normalize(given - self.mean, dim=-1)  # T, [n, A]
         if not settings.reads_text:
             return
-        vectors = (
-            check_text_vectors(lesson.text_vectors, given.shape[1]).detach().to(device).float()
-        )
+        given_text = lesson.text_vectors
+        if given_text is not None and not given_text.isfinite().any():
+            raise ValueError(
+                "no base class has a text vector of the teacher, and Distillation's prompts and "
+                "assignment read them: move classes with text to the base classes"
+            )
+        vectors = check_text_vectors(given_text, given.shape[1]).detach().to(device).float()
         known = vectors.isfinite().all(1)  # [B]
-        if not known.any():
-            raise ValueError("no base class has a text vector of the teacher, and Distillation's "
-                             "prompts and assignment read them")  # fmt: skip
         self.vectors = F.normalize(vectors[known], dim=-1)
         self.prompted = given @ self.vectors.T  # [n, known]
         self.named = torch.ones(len(given), dtype=torch.bool, device=device)

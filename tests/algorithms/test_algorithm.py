@@ -54,7 +54,7 @@ def test_its_accuracies_are_those_of_the_table(arena: Arena, variant: Variant, s
     row = SynTransRow(variant, PARTS)
     validation, test = (episodes_of(arena.data, s, 100, shots) for s in ("validation", "test"))
     algorithm = row.fit(arena, validation)
-    if (bank := row.texts(arena).bank) is not None:
+    if (bank := row.seen(arena).semantics) is not None:
         algorithm.set_classes_(bank.select(arena.data.test.class_names))
     if variant in ("full", "shuffled"):
         assert algorithm.choice is not None and algorithm.choice.mix.alpha < 1
