@@ -60,7 +60,8 @@ def test_the_shared_space_is_chosen_and_answers(text: bool, tmp_path: Path) -> N
 
     def answers(learner: SynTrans) -> Tensor:
         learner.adapt(validation.features[rows], [0, 1, 2], [0, 1, 2])
-        return learner(validation.features[: 3 * IMAGES])
+        logits: Tensor = learner(validation.features[: 3 * IMAGES])
+        return logits
 
     before = answers(algorithm.clone())
     right = (before.argmax(-1) == torch.arange(3).repeat_interleave(IMAGES)).double().mean()

@@ -1,5 +1,6 @@
 """Choosing the mix of SynTrans's parts on validation episodes."""
 
+from collections.abc import Sequence
 from itertools import product
 
 import pytest
@@ -97,7 +98,7 @@ def test_parts_that_know_nothing_get_no_weight(episodes: Episodes, rule: str) ->
 
 def test_curves_are_the_best_of_each_value(episodes: Episodes) -> None:
     found = select([drawn(1), drawn(2)], episodes, GRID)
-    grid = {**GRID, STAGE_4: ["off", "on"]}
+    grid: dict[str, Sequence[object]] = {**GRID, STAGE_4: ["off", "on"]}
     curves = found.curves(grid)
     assert {name: len(curve) for name, curve in curves.items()} == {
         name: len(values) for name, values in grid.items()
