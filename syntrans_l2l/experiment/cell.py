@@ -55,18 +55,16 @@ class Cell:
         classes than N, its episodes have as many ways as there are classes.
         """
         size, part = self.size, getattr(self.arena.data, split)
-        if split == "validation" and not self.row.method.selects:
-            return Episodes.none(ways=size.ways, shots=size.shots, queries=size.queries)
-        classes = len(part.class_names)
+        if split == "validation":
+            if not self.row.method.selects:
+                return Episodes.none(size)
+            ways = min(size.ways, len(part.class_names))
+            size = replace(size, ways=ways, episodes=size.validation_episodes)
         return cached_episodes(
             self.arena.cache,
             part,
-            split,
-            self.arena.data.fingerprint,
-            ways=size.ways if split == "test" else min(size.ways, classes),
-            shots=size.shots,
-            queries=size.queries,
-            count=size.episodes if split == "test" else size.validation_episodes,
+            {"data": self.arena.data.fingerprint, "split": split},
+            size,
             seed=self.seed,
             progress=self.arena.progress,
         )

@@ -43,7 +43,12 @@ def test_what_has_no_text_is_left_out_and_said(
 def test_runs_get_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each file of a table is run into the table's folder; a run that fails is a failure."""
     called: list[list[str]] = []
-    monkeypatch.setattr(reproduce, "syntrans", lambda arguments: called.append(arguments) or 0)
+
+    def run(arguments: list[str]) -> int:
+        called.append(arguments)
+        return 0
+
+    monkeypatch.setattr(reproduce, "syntrans", run)
     monkeypatch.setattr(reproduce, "COMMITTED", tmp_path / "none")
     arguments = ["--only", "cifarfs_clip", "--out", str(tmp_path), "--vectors", "it's.npz"]
     out = str(tmp_path / "cifarfs_clip")
