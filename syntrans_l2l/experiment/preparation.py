@@ -22,11 +22,14 @@ class Preparation:
         work: the data, the cache and the job.
         named: the experiment's own encoders.
         mined: the banks with phrases that rows have asked for, by the hash of their vectors.
+        trained_in: where networks are trained, if not in `work`: a data set that is tested on
+            another one's classes trains the same network as alone, and finds it in the cache.
     """
 
     work: Workspace
     named: Mapping[EncoderName, Encoder]
     mined: dict[str, MinedBank] = field(default_factory=dict, repr=False)
+    trained_in: Workspace | None = None
     _encoded: dict[int, Encoded] = field(default_factory=dict, repr=False)
     _banks: dict[str, SemanticBank] = field(default_factory=dict, repr=False)
 
@@ -38,12 +41,19 @@ class Preparation:
         """The features of an encoder."""
         encoder = self.encoder(encoder)
         if id(encoder) not in self._encoded:
+            self._carry_over(encoder)
             self._encoded[id(encoder)] = encoder.encode(self.work)
         return self._encoded[id(encoder)]
 
     def student(self, encoder: EncoderName | Encoder) -> Student | None:
         """The network behind an encoder, in eval mode; None where there is none of ours."""
-        return self.encoder(encoder).network(self.work)
+        return self.encoder(encoder).network(self.trained_in or self.work)
+
+    def _carry_over(self, encoder: Encoder) -> None:
+        """Let `work` use the network that was trained elsewhere."""
+        if self.trained_in is not None and (found := self.student(encoder)) is not None:
+            trained: Student = found
+            self.work.network(encoder, lambda: trained)
 
     def semantics(self, encoder: TextEncoder) -> SemanticBank:
         """Stage 2: one vector a class.
@@ -51,7 +61,8 @@ class Preparation:
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        names, cache = self.work.data.class_names, self.work.cache
+        # a name that two data sets have is one class
+        names, cache = tuple(dict.fromkeys(self.work.data.class_names)), self.work.cache
         if isinstance(encoder, SynMine):
             encoder = encoder.among(self.work.data.train.class_names)
         key = {**encoder.key(), "class_names": list(names), "code": code_digest(encoder)}

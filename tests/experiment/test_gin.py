@@ -24,8 +24,8 @@ EXPERIMENTS = sorted((REPOSITORY / "gin").glob("*.gin"))
 
 
 def test_all_files_are_found() -> None:
-    assert len(EXPERIMENTS) == 15
-    assert len(FILES) == 45
+    assert len(EXPERIMENTS) == 17
+    assert len(FILES) == 47
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(REPOSITORY)))
