@@ -35,6 +35,9 @@ TABLES = {
     "demo_ablation": Table(["syntrans_demo_ablation.gin"]),
     "cifarfs_clip": Table(["syntrans_cifarfs_cpu.gin", "baselines_cifarfs_cpu.gin"], ["VECTORS"]),
     "cifarfs_descriptors": Table(["syntrans_cifarfs_descriptors.gin"], ["SENTENCE_ENCODER"]),
+    "fc100_clip": Table(["syntrans_fc100_cpu.gin", "baselines_fc100_cpu.gin"], ["VECTORS"]),
+    "fc100_descriptors": Table(["syntrans_fc100_descriptors.gin"], ["SENTENCE_ENCODER"]),
+    "student_recipes": Table(["student_recipes.gin"]),
 }
 # an option of this command for each macro
 MACROS = {

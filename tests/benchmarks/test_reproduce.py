@@ -29,7 +29,7 @@ def test_each_figure_is_judged(tmp_path: Path) -> None:
 
 def test_every_folder_of_records_is_made_by_a_run() -> None:
     folders = {path.parent.name for path in reproduce.COMMITTED.glob("*/results.jsonl")}
-    assert folders == set(reproduce.TABLES)
+    assert folders and folders <= set(reproduce.TABLES)
 
 
 def test_what_has_no_text_is_left_out_and_said(
