@@ -12,9 +12,18 @@ from torch import Tensor
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.places import file_name
 from syntrans_l2l.reporting.collection import Board
-from syntrans_l2l.reporting.figures import alpha, bars, card, classes, episode, weights
+from syntrans_l2l.reporting.figures import (
+    alpha,
+    bars,
+    card,
+    classes,
+    episode,
+    learning,
+    weights,
+)
 from syntrans_l2l.reporting.figures.card import class_cards
 from syntrans_l2l.reporting.figures.style import Figure
+from syntrans_l2l.reporting.learning import learning_by_student
 from syntrans_l2l.reporting.records import Record, read_diagnostics
 from syntrans_l2l.semantics.bank_file import read_bank
 
@@ -63,6 +72,8 @@ def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
             yield sheet
         if cards := _cards(board, dataset, test_split):
             yield cards
+        if curves := _learning(board, dataset):
+            yield curves
 
 
 def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> Iterator[Picture]:
@@ -161,6 +172,15 @@ def _cards(board: Board, dataset: str, test_split: TestSplit) -> Picture | None:
             return None
         return Picture(f"{file_name(dataset)}_cards", card.CAPTION, card.cards_figure(cards))
     return None
+
+
+def _learning(board: Board, dataset: str) -> Picture | None:
+    """Of all students whose curves were kept."""
+    students = learning_by_student(board, dataset)
+    if not students:
+        return None
+    figure = learning.learning_figure(students)
+    return Picture(f"{file_name(dataset)}_learning", f"{dataset}. {learning.CAPTION}", figure)
 
 
 def _diagnostics(board: Board, dataset: str) -> dict[str, dict[int, _Seen]]:
