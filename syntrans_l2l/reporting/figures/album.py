@@ -24,7 +24,7 @@ from syntrans_l2l.reporting.figures import (
 from syntrans_l2l.reporting.figures.card import class_cards
 from syntrans_l2l.reporting.figures.style import Figure
 from syntrans_l2l.reporting.learning import learning_by_student
-from syntrans_l2l.reporting.records import Record, read_diagnostics
+from syntrans_l2l.reporting.records import Record, bank_of, read_diagnostics
 from syntrans_l2l.semantics.bank_file import read_bank
 
 TestSplit = Callable[[Record], Split]  # raises OSError or ValueError where it cannot be had
@@ -161,9 +161,8 @@ def _cards(board: Board, dataset: str, test_split: TestSplit) -> Picture | None:
         if name == dataset
     ]
     for record in sorted(records, key=lambda record: -record.accuracy):
-        folder = Path(record.diagnostics).parent.parent / "banks"
-        path = folder / f"{record.descriptor_hash}.json"
-        if not path.is_file():
+        path = bank_of(record)
+        if path is None:
             continue
         try:
             cards = class_cards(read_bank(path), test_split(record))
