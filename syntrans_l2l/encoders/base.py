@@ -1,6 +1,6 @@
 """What turns images into features: one protocol for students, teachers and given features."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -49,13 +49,14 @@ class Workspace:
 class Encoded:
     """A frozen encoder's features of each split [n, D], the hash of its content, its name.
 
-    `recipe` says how it is made, whatever the data.
+    `recipe` says how it is made, whatever the data; `curve`, how its training went (`Student`).
     """
 
     features: Mapping[str, Tensor]
     hash: str
     name: str
     recipe: Mapping[str, object] = field(default_factory=dict)
+    curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 class Encoder(Protocol):
@@ -171,4 +172,4 @@ def encode_with(
             return {"features": extracted}
 
         features[split] = work.cache.get("features", key, make)["features"]
-    return Encoded(features, student_hash, name, recipe)
+    return Encoded(features, student_hash, name, recipe, student.curve)

@@ -12,22 +12,33 @@ from syntrans_l2l.networks.resnet12 import ResNet12
 from syntrans_l2l.networks.student import Student
 
 
-def resnet12(width: int = 64) -> Student:
-    """ResNet-12 for 32 and 84 px; width 64 is the literature's 64-160-320-640 (D = 640)."""
+def resnet12(width: int = 64, views: int = 1) -> Student:
+    """ResNet-12 for 32 and 84 px; width 64 is the literature's 64-160-320-640 (D = 640).
+
+    Args:
+        width: channels of the first block.
+        views: see `Student`.
+    """
     encoder = ResNet12(width)
-    advice = "ResNet-12 needs 16 px or more"
-    return Student(encoder, encoder.out_features, f"resnet12, width {width}", advice=advice)
+    name, advice = f"resnet12, width {width}", "ResNet-12 needs 16 px or more"
+    return Student(encoder, encoder.out_features, _viewed(name, views), advice=advice, views=views)
 
 
-def cnn4(hidden_size: int = 64, layers: int = 4) -> Student:
+def cnn4(hidden_size: int = 64, layers: int = 4, views: int = 1) -> Student:
     """learn2learn's four-layer convolutional encoder with global average pooling.
+
+    Args:
+        hidden_size: channels of each layer.
+        layers: how many.
+        views: see `Student`.
 
     Raises:
         ImportError: learn2learn is not installed.
     """
     base = learn2learn().vision.models.ConvBase(hidden=hidden_size, channels=3, layers=layers)
     pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return Student(nn.Sequential(base, pool), hidden_size, f"cnn{layers}, width {hidden_size}")
+    name = _viewed(f"cnn{layers}, width {hidden_size}", views)
+    return Student(nn.Sequential(base, pool), hidden_size, name, views=views)
 
 
 def timm_encoder(
@@ -36,6 +47,7 @@ def timm_encoder(
     image_size: int | None = None,
     weights: str | None = None,
     fine_tune: bool = False,
+    views: int = 1,
 ) -> Student:
     """Any timm model by name, without its head.
 
@@ -48,6 +60,7 @@ def timm_encoder(
         weights: a local file with such weights, in the place of the hub's.
         fine_tune: whether stage 0 trains pretrained weights further, on pixels normalised by
             the base images' own mean and standard deviation.
+        views: see `Student`.
 
     Raises:
         FileNotFoundError: the weights are not there and cannot be fetched; the message names
@@ -83,14 +96,20 @@ def timm_encoder(
     student = Student(
         encoder,
         out_features,
-        f"{name}, {size}{origin}",
+        _viewed(f"{name}, {size}{origin}", views),
         pretrained=pretrained and not fine_tune,
         advice=f"set timm_encoder.image_size = {recipe['input_size'][-1]}",
+        views=views,
     )
     if pretrained:
         student.mean.copy_(torch.tensor(recipe["mean"]).view(3, 1, 1))
         student.std.copy_(torch.tensor(recipe["std"]).view(3, 1, 1))
     return student
+
+
+def _viewed(name: str, views: int) -> str:
+    """A student's name, with its views where they are more than one."""
+    return name if views == 1 else f"{name}, {views} views"
 
 
 def _weights(name: str) -> dict[str, object]:

@@ -24,6 +24,10 @@ from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import BaseTraining, train_base
 from syntrans_l2l.training.distillation import Distillation, Lesson, distil, with_projection
+from syntrans_l2l.training.loop import Curve
+from syntrans_l2l.training.probe import Probe
+
+_CURVE = "curve."  # before the names of what lies beside a student's weights
 
 
 class MakeStudent(Protocol):
@@ -93,18 +97,21 @@ class BaseStudent:
             "start": tensor_digest(student.state_dict()),
         }
 
-        def run(checkpoint_path: Path) -> nn.Module:
-            train_base(
+        def run(checkpoint_path: Path) -> dict[str, Tensor]:
+            curve = train_base(
                 student,
                 train.images,
                 train.labels,
                 self.training,
                 job=work.job,
                 checkpoint_path=checkpoint_path,
+                watch=_probe(work),
             )
-            return student
+            return student.state_dict() | _with_prefix(asdict(curve))
 
-        student.load_state_dict(_weights(work, key, run))
+        weights = _weights(work, key, run)
+        student.curve = {name: weights.pop(_CURVE + name).tolist() for name in asdict(Curve())}
+        student.load_state_dict(weights)
         return student.eval()
 
 
@@ -172,14 +179,14 @@ class DistilledStudent:
             "base": tensor_digest(student.state_dict()),
         }
 
-        def run(checkpoint_path: Path) -> nn.Module:
+        def run(checkpoint_path: Path) -> dict[str, Tensor]:
             vectors = None
             if settings.prompts:
                 vectors = teacher.text_features(self.texts(train.class_names))
             with workers.first():
                 targets = teacher_images(teacher, work, "train")
             labels = train.labels if settings.labels else None
-            return distil(
+            taught = distil(
                 student,
                 train.images,
                 Lesson(targets, labels=labels, text_vectors=vectors),
@@ -187,6 +194,7 @@ class DistilledStudent:
                 job=work.job,
                 checkpoint_path=checkpoint_path,
             )
+            return taught.state_dict()
 
         weights = _weights(work, key, run)
         if settings.keep_projection:
@@ -195,20 +203,36 @@ class DistilledStudent:
         return student.eval()
 
 
+def _with_prefix(curve: Mapping[str, Sequence[float]]) -> dict[str, Tensor]:
+    """How a training went, as tensors that lie beside its weights."""
+    return {
+        _CURVE + name: torch.tensor(values, dtype=torch.float64) for name, values in curve.items()
+    }
+
+
+def _probe(work: Workspace) -> Probe | None:
+    """On validation classes; None where they are too small for an episode."""
+    split = work.data.validation
+    counts = torch.bincount(split.labels, minlength=len(split.class_names))
+    if len(counts) < 2 or int(counts.min()) < 2:
+        return None
+    return Probe(split.images, split.labels, work.job)
+
+
 def _place(work: Workspace, settings: BaseTraining | Distillation) -> dict[str, object]:
     """On which data, and in which arithmetic."""
     return {"data": work.data.fingerprint, **work.computed_in(settings.precision)}
 
 
 def _weights(
-    work: Workspace, key: Mapping[str, object], run: Callable[[Path], nn.Module]
+    work: Workspace, key: Mapping[str, object], run: Callable[[Path], dict[str, Tensor]]
 ) -> dict[str, Tensor]:
     """The weights: from the cache, or trained, resuming where a run was killed."""
     cache, workers = work.cache, work.job.workers
     checkpoint_path = cache.path("students", key).with_suffix(".checkpoint.pt")
 
     def train() -> dict[str, Tensor]:
-        return dict(run(checkpoint_path).state_dict())
+        return run(checkpoint_path)
 
     if workers.count == 1:
         weights = cache.get("students", key, train)

@@ -46,6 +46,41 @@ def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Ten
     return crop(images, padding, draw_crops(len(images), padding, generator))
 
 
+def turned(images: Tensor, turns: Tensor) -> Tensor:
+    """Each image turned by its number of quarter turns: [n, 3, H, H], [n] -> [n, 3, H, H]."""
+    result = images
+    for quarters in (1, 2, 3):
+        chosen = (turns == quarters)[:, None, None, None]
+        result = torch.where(chosen, images.rot90(quarters, (2, 3)), result)
+    return result
+
+
+def draw_holes(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """For `cutout`: the middle of each image's hole, row and column, [2, n] int64."""
+    rows = torch.randint(0, height, (count,), generator=generator)
+    return torch.stack([rows, torch.randint(0, width, (count,), generator=generator)])
+
+
+def cutout(images: Tensor, side: int, middles: Tensor) -> Tensor:
+    """Grey squares of `side` pixels, cut off at the border.
+
+    Shapes: images [n, 3, H, W] in [0, 1] -> the same; middles [2, n].
+
+    Source: DeVries & Taylor, arXiv 1708.04552.
+    """
+    _, _, height, width = images.shape
+    row, column = middles.to(images.device)[:, :, None]  # [n, 1] each
+    first = -(side // 2)
+    in_rows = _within(torch.arange(height, device=images.device) - row, first, side)  # [n, H]
+    in_columns = _within(torch.arange(width, device=images.device) - column, first, side)
+    hole = in_rows[:, None, :, None] & in_columns[:, None, None, :]  # [n, 1, H, W]
+    return images.masked_fill(hole, 0.5)
+
+
+def _within(offsets: Tensor, first: int, side: int) -> Tensor:
+    return (offsets >= first) & (offsets < first + side)
+
+
 def draw_jitter(count: int, strength: float, generator: torch.Generator) -> Tensor:
     """For `colour_jitter`: factors in [1 - strength, 1 + strength], [3, n]."""
     return 1 + strength * (2 * torch.rand(3, count, generator=generator) - 1)

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import CosineClassifier
+from syntrans_l2l.training.batches import Batch, ImageTraining
 from syntrans_l2l.training.job import Job
-from syntrans_l2l.training.loop import ImageTraining, check_training_images, train_on_images
+from syntrans_l2l.training.loop import check_training_images, train_on_images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +116,8 @@ def distil(
     vectors = text_vectors.to(device).float() if text_vectors is not None else None
     marks = labels.to(device) if labels is not None else None
 
-    def loss(features: Tensor, places: Tensor) -> Tensor:
+    def loss(features: Tensor, batch: Batch) -> Tensor:
+        places = batch.places
         ours, theirs = projection(features), targets[places]
         total: Tensor = settings.mimicry * (ours - theirs).square().sum(-1).mean()
         if settings.relational:
@@ -146,7 +148,8 @@ def distil(
 def with_projection(student: Student, linear: nn.Linear) -> Student:
     """The student with P behind it: M features."""
     encoder = nn.Sequential(student.encoder, linear)
-    longer = Student(encoder, linear.out_features, f"{student.name}, projected")
+    name = f"{student.name}, projected"
+    longer = Student(encoder, linear.out_features, name, views=student.views)
     longer.mean.copy_(student.mean)
     longer.std.copy_(student.std)
     return longer.eval()

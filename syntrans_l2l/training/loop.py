@@ -4,48 +4,38 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training import checkpoint
-from syntrans_l2l.training.augment import colour_jitter, crop, draw_crops, draw_jitter, to_float
+from syntrans_l2l.training.augment import to_float
+from syntrans_l2l.training.batches import Batch, BatchesOf, ImageTraining
 from syntrans_l2l.training.job import Job
-from syntrans_l2l.training.precision import Precision, autocast, resolve
+from syntrans_l2l.training.precision import autocast, resolve
 from syntrans_l2l.training.speed import log_speed
-from syntrans_l2l.training.workers import Workers, share
+from syntrans_l2l.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
-# features [n, D] and the images' places [n] -> loss
-Loss = Callable[[Tensor, Tensor], Tensor]
+
+# features [n, D] of a batch -> loss
+Loss = Callable[[Tensor, Batch], Tensor]
+# a student in eval mode -> percent right on validation classes
+Watch = Callable[[Student], float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageTraining:
-    """How the student is shown images.
+@dataclass
+class Curve:
+    """How a training went, a number for each epoch: mean loss, and what `Watch` said."""
 
-    Args:
-        epochs: passes over the images.
-        batch_size: images a step.
-        learning_rate: peak of the one-cycle schedule.
-        momentum: of SGD with Nesterov's correction.
-        weight_decay: on all weights but those of BatchNorm and other vectors.
-        jitter: strength of the colour jitter.
-        precision: "auto" takes bfloat16 where the device computes it natively.
-    """
-
-    epochs: int = 60
-    batch_size: int = 128
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    jitter: float = 0.4
-    precision: Precision = "auto"
+    loss: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
 
 
 def train_on_images(
@@ -58,13 +48,16 @@ def train_on_images(
     stage: str,
     job: Job,
     checkpoint_path: Path | None = None,
-) -> list[float]:
-    """Train `student` and `head` in place and return the mean loss of each epoch.
+    watch: Watch | None = None,
+    mixup: float = 0.0,
+    turning: bool = False,
+) -> Curve:
+    """Train `student` and `head` in place and return how it went.
 
     Args:
         student: left on the job's device, in eval mode.
         head: what `loss` computes with; trained and checkpointed beside the student.
-        loss: of the student's features [n, D] and the images' places in `images` [n].
+        loss: of the student's features [n, D] and what the images were, `Batch`.
         images: [n, 3, H, W] uint8; kept on the device as they are.
         settings: the recipe.
         stage: what the bar says.
@@ -73,6 +66,9 @@ def train_on_images(
             a share, unless `workers.setup` sees to it.
         checkpoint_path: written after every epoch and resumed from; resuming gives the same
             bits as running through.
+        watch: looks at the student after each epoch, for the curve only.
+        mixup: see `BaseTraining`.
+        turning: whether images are turned, each by quarters of its own; needs squares.
     """
     device, workers = job.device, job.workers
     dtype = resolve(settings.precision, device)
@@ -85,61 +81,66 @@ def train_on_images(
         nesterov=True,
     )
     steps = math.ceil(len(images) / settings.batch_size)
+    total_steps = settings.epochs * steps + 1
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.epochs * steps + 1, pct_start=0.2
+        optimizer,
+        settings.learning_rate,
+        total_steps=total_steps,
+        pct_start=max(0.2, 2 / total_steps),  # a rise of no step at all divides by zero
     )
-    losses = _resume(checkpoint_path, model, optimizer, schedule)
+    average = _averaged(student, settings.average)
+    curve = _resume(checkpoint_path, model, average, optimizer, schedule)
     objective, stepper = workers.setup(model, optimizer)
     images = images.to(device)
-    padding = max(4, images.shape[-1] // 10)  # 4 px at 32, 8 px at 84
 
-    total_images, done = settings.epochs * len(images), len(losses) * len(images)
+    total_images, done = settings.epochs * len(images), len(curve.loss) * len(images)
     start = time.perf_counter()
     with job.progress(stage, total=total_images, unit="img", done=done) as advance:
-        for epoch in range(len(losses), settings.epochs):
+        for epoch in range(len(curve.loss), settings.epochs):
             objective.train()
-            generator = torch.Generator().manual_seed(job.seed * 100_003 + epoch)
             total = torch.zeros((), device=device)
-            order = torch.randperm(len(images), generator=generator)
-            for places in order.split(settings.batch_size):
-                count = len(places)
-                places = places.to(device)
-                crops = draw_crops(count, padding, generator)
-                factors = draw_jitter(count, settings.jitter, generator)
-                own = share(count, workers.rank, workers.count)
-                views = to_float(crop(images[places[own]], padding, crops[:, own]))
-                views = colour_jitter(views, factors[:, own])
-                value = objective(views.contiguous(memory_format=torch.channels_last), places)
+            batches = BatchesOf(
+                images, settings, workers, mixup, turning, job.seed * 100_003 + epoch
+            )
+            for views, batch in batches:
+                value = objective(views.contiguous(memory_format=torch.channels_last), batch)
                 stepper.zero_grad(set_to_none=True)
                 workers.backward(value)
                 stepper.step()
                 schedule.step()
-                total += value.detach() * count
-                advance(count)
-            losses.append(float(total) / len(images))
-            logger.info("%s, epoch %d: loss %.4f", stage, epoch + 1, losses[-1])
+                if average is not None:
+                    average.update_parameters(student)
+                total += value.detach() * len(batch.places)
+                advance(len(batch.places))
+            curve.loss.append(float(total) / len(images))
+            if watch is not None:
+                curve.validation.append(watch(_kept(student, average).eval()))
+            logger.info("%s, epoch %d: loss %.4f", stage, epoch + 1, curve.loss[-1])
             if checkpoint_path is not None and workers.rank == 0:
                 checkpoint.save(
                     checkpoint_path,
                     {
                         "model": model.state_dict(),
+                        "average": {} if average is None else average.state_dict(),
                         "optimizer": optimizer.state_dict(),
                         "schedule": schedule.state_dict(),
-                        "losses": losses,
+                        "curve": asdict(curve),
                     },
                 )
     seconds = time.perf_counter() - start
+    if average is not None:
+        student.load_state_dict(_kept(student, average).state_dict())
     model.eval()
     if workers.rank == 0 and done < total_images:
         rate = (total_images - done) / seconds
         log_speed(stage, student, to_float(images[:1]), dtype, rate, devices=workers.count)
-    return losses
+    return curve
 
 
 class _Objective(nn.Module):
     """Student, head and loss in one module, because that is what several devices wrap.
 
-    Shapes: views of this process' share [m, 3, H, W], places of the whole batch [n] -> [].
+    Shapes: views of this process' share [m, 3, H, W], and the whole batch of n -> [].
     """
 
     def __init__(
@@ -149,10 +150,10 @@ class _Objective(nn.Module):
         self.student, self.head = student, head
         self.loss, self.workers, self.dtype = loss, workers, dtype
 
-    def forward(self, views: Tensor, places: Tensor) -> Tensor:
+    def forward(self, views: Tensor, batch: Batch) -> Tensor:
         with autocast(self.dtype, views.device):
             features = self.student.embed(views)
-        return self.loss(self.workers.gather(features.float(), len(places)), places)
+        return self.loss(self.workers.gather(features.float(), len(batch.places)), batch)
 
 
 def check_training_images(images: Tensor, rows: int, what: str) -> None:
@@ -174,19 +175,34 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, A
     ]
 
 
+def _averaged(student: Student, decay: float) -> AveragedModel | None:
+    """The moving average of the student's weights and BatchNorm statistics."""
+    if not decay:
+        return None
+    return AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def _kept(student: Student, average: AveragedModel | None) -> Student:
+    """What training leaves: the average, where there is one."""
+    return student if average is None else cast(Student, average.module)
+
+
 def _resume(
     path: Path | None,
     model: nn.Module,
+    average: AveragedModel | None,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
-) -> list[float]:
-    """Restore everything from `path`, where there is something, and return its losses."""
+) -> Curve:
+    """Restore everything from `path`, where there is something, and return how far it went."""
     state = checkpoint.load(path) if path is not None else None
     if state is None:
-        return []
+        return Curve()
     model.load_state_dict(state["model"])
+    if average is not None:
+        average.load_state_dict(state["average"])
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
-    losses: list[float] = state["losses"]
-    logger.info("resuming after epoch %d", len(losses))
-    return losses
+    curve = Curve(**state["curve"])
+    logger.info("resuming after epoch %d", len(curve.loss))
+    return curve

@@ -42,8 +42,8 @@ for name in ("plain", "normalised"):
         student = Student(nn.Sequential(*layers), 12, name)
     settings = {"epochs": 3, "batch_size": 16, "precision": "float32", "learning_rate": 0.02}
     path = folder / f"{name}{devices}.pt"
-    losses = train_base(student, images, labels, BaseTraining(**settings), **common,
-                        checkpoint_path=path)
+    base = BaseTraining(**settings, mixup=0.2, rotation=0.5, hole=0.3, average=0.9, smoothing=0.1)
+    losses = train_base(student, images, labels, base, **common, checkpoint_path=path).loss
     every = Distillation(**settings, relational=1.0, contrast=0.1, prompts=1.0, labels=1.0)
     distil(student, images, Lesson(targets, labels, vectors), every, **common)
     result[name] = {"losses": losses, "weights": dict(student.state_dict())}

@@ -1,10 +1,11 @@
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 from common import random_split
 from small_student import CPU, killed_in_third_epoch, student
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
@@ -12,30 +13,107 @@ from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.encoders.base import Workspace
 from syntrans_l2l.encoders.factories import cnn4, resnet12, timm_encoder
 from syntrans_l2l.encoders.students import BaseStudent
-from syntrans_l2l.training.augment import colour_jitter, draw_jitter, random_crop
+from syntrans_l2l.networks.student import Student
+from syntrans_l2l.training.augment import colour_jitter, cutout, draw_jitter, random_crop, turned
 from syntrans_l2l.training.base import BaseTraining, train_base
+from syntrans_l2l.training.batches import BatchesOf
 from syntrans_l2l.training.features import extract
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.precision import resolve
+from syntrans_l2l.training.probe import Probe
+from syntrans_l2l.training.workers import ALONE
 
 SETTINGS = BaseTraining(epochs=3, batch_size=32, precision="float32")
 
 
-def test_a_killed_training_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    base = random_split(4, 16, "base")
+EVERYTHING = replace(
+    SETTINGS, smoothing=0.1, mixup=0.2, rotation=0.5, hole=0.3, average=0.9, precision="float32"
+)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, EVERYTHING], ids=["plain", "everything"])
+def test_a_killed_training_resumes_to_the_same_bits(tmp_path: Path, settings: BaseTraining) -> None:
+    base, watch = random_split(4, 16, "base"), float_sum
     whole, resumed, path = student(), student(), tmp_path / "checkpoint.pt"
-    losses = train_base(whole, base.images, base.labels, SETTINGS, job=Job(seed=1))
+    curve = train_base(whole, base.images, base.labels, settings, job=Job(seed=1), watch=watch)
     with pytest.raises(KeyboardInterrupt):
-        train_base(resumed, base.images, base.labels, SETTINGS, checkpoint_path=path,
+        train_base(resumed, base.images, base.labels, settings, checkpoint_path=path, watch=watch,
                    job=Job(seed=1, progress=killed_in_third_epoch))  # fmt: skip
     again = student()
-    assert losses == train_base(again, base.images, base.labels, SETTINGS, job=Job(seed=1),
-                                checkpoint_path=path)  # fmt: skip
+    assert curve == train_base(again, base.images, base.labels, settings, job=Job(seed=1),
+                               checkpoint_path=path, watch=watch)  # fmt: skip
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
-    assert losses[-1] < losses[0]
-    other = student()
-    assert losses != train_base(other, base.images, base.labels, SETTINGS, job=Job(seed=2))
+    assert len(curve.loss) == len(curve.validation) == 3
+    assert settings is EVERYTHING or curve.loss[-1] < curve.loss[0]
+    other = train_base(student(), base.images, base.labels, settings, job=Job(seed=2))
+    assert curve.loss != other.loss
+
+
+def float_sum(student: Student) -> float:
+    """Depends on every weight that is kept."""
+    assert not student.training
+    return float(sum(value.double().sum() for value in student.state_dict().values()))
+
+
+@pytest.mark.parametrize("switch", ["smoothing", "mixup", "rotation", "hole", "average"])
+def test_each_switch_changes_the_student_and_none_leaves_it(switch: str) -> None:
+    base, plain, same, other = random_split(4, 16, "base"), student(), student(), student()
+    fields = asdict(SETTINGS)
+    for trained, settings in (
+        (plain, SETTINGS),
+        (same, BaseTraining(**{**fields, switch: 0.0})),
+        (other, BaseTraining(**{**fields, switch: 0.5})),
+    ):
+        train_base(trained, base.images, base.labels, settings, job=Job(seed=1))
+    assert float_sum(plain) == float_sum(same) != float_sum(other)
+
+
+def test_the_moving_average_is_kept() -> None:
+    """Against its formula, over the weights after each step of a training without it."""
+    base, decay = random_split(4, 16, "base"), 0.8
+    one_step = replace(SETTINGS, batch_size=64)  # so that an epoch is a step
+    states: list[dict[str, torch.Tensor]] = []
+
+    def keep(trained: Student) -> float:
+        states.append({name: value.clone() for name, value in trained.state_dict().items()})
+        return 0.0
+
+    train_base(student(), base.images, base.labels, one_step, job=Job(seed=1), watch=keep)
+    averaged = student()
+    settings = replace(one_step, average=decay)
+    train_base(averaged, base.images, base.labels, settings, job=Job(seed=1))
+    for name, value in averaged.state_dict().items():
+        if value.is_floating_point() and name not in ("mean", "std"):
+            expected = states[0][name].double()
+            for state in states[1:]:
+                expected = decay * expected + (1 - decay) * state[name].double()
+            torch.testing.assert_close(value.double(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_mixing_by_nothing_of_the_image_itself_names_its_partner() -> None:
+    """With own part 1 the loss is that of the image, with 0 that of the partner."""
+    base = random_split(4, 8, "base")
+    settings = replace(SETTINGS, mixup=0.2, batch_size=32)
+    shown = BatchesOf(base.images, settings, ALONE, mixup=0.2, turning=False, seed=3)
+    ((views, batch),) = list(shown)
+    assert sorted(batch.partners.tolist()) == sorted(batch.places.tolist()) == list(range(32))
+    assert 0 <= float(batch.own_part) <= 1 and views.shape == base.images.shape
+
+
+def test_pictures_that_are_turned_must_be_square() -> None:
+    images = torch.zeros(8, 3, 16, 20, dtype=torch.uint8)
+    with pytest.raises(ValueError, match="rotation needs square pictures"):
+        train_base(student(), images, torch.arange(8) % 2, EVERYTHING, job=Job(seed=0))
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 4, 5, 6, 9])
+def test_the_shortest_trainings_run(images: int) -> None:
+    base = random_split(1, images, "base")
+    settings = replace(SETTINGS, epochs=1, batch_size=1)
+    trained = Student(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4)), 4, "linear")
+    curve = train_base(trained, base.images, base.labels, settings, job=Job(seed=0))
+    assert len(curve.loss) == 1
 
 
 def test_a_damaged_checkpoint_is_reported_and_training_starts_anew(
@@ -43,9 +121,9 @@ def test_a_damaged_checkpoint_is_reported_and_training_starts_anew(
 ) -> None:
     base, path = random_split(4, 8, "base"), tmp_path / "checkpoint.pt"
     path.write_bytes(b"not a checkpoint")
-    losses = train_base(student(), base.images, base.labels, SETTINGS, job=Job(seed=1),
-                        checkpoint_path=path)  # fmt: skip
-    assert len(losses) == 3 and "damaged checkpoint" in caplog.text
+    curve = train_base(student(), base.images, base.labels, SETTINGS, job=Job(seed=1),
+                       checkpoint_path=path)  # fmt: skip
+    assert len(curve.loss) == 3 and "damaged checkpoint" in caplog.text
 
 
 def test_images_must_be_bytes() -> None:
@@ -122,3 +200,42 @@ def test_precision_by_name() -> None:
     assert resolve("float32", CPU) == torch.float32 and resolve("bfloat16", CPU) == torch.bfloat16
     with pytest.raises(ValueError, match="precision must be"):
         resolve("float16", CPU)  # type: ignore[arg-type]
+
+
+def test_two_views_are_the_mean_with_the_mirror_image() -> None:
+    one, two = resnet12(4), resnet12(4, views=2)
+    two.load_state_dict(one.state_dict())
+    images = torch.rand(3, 3, 32, 32)
+    expected = (one.eval()(images) + one(images.flip(-1))) / 2
+    assert torch.equal(two.eval()(images), expected) and not torch.equal(two(images), one(images))
+    torch.testing.assert_close(two(images), two(images.flip(-1)))
+    assert one.name != two.name and repr(one) != repr(two)
+    with pytest.raises(ValueError, match="views must be 1 or 2"):
+        resnet12(4, views=3)
+
+
+def test_turned_and_cut_out_pixel_by_pixel() -> None:
+    images = torch.rand(4, 3, 8, 8)
+    turns = torch.tensor([0, 1, 2, 3])
+    for image, quarters, result in zip(images, turns, turned(images, turns), strict=True):
+        assert torch.equal(result, image.rot90(int(quarters), (1, 2)))
+    middles = torch.tensor([[0, 7, 4, 2], [0, 7, 4, 5]])
+    holes = cutout(images, 3, middles)
+    for number, (row, column) in enumerate(middles.T.tolist()):
+        for i in range(8):
+            for j in range(8):
+                inside = abs(i - row) <= 1 and abs(j - column) <= 1
+                expected = torch.full((3,), 0.5) if inside else images[number, :, i, j]
+                assert torch.equal(holes[number, :, i, j], expected)
+
+
+def test_the_probe_tells_a_good_student_from_a_blind_one() -> None:
+    """Classes of one colour each: their mean colour says all, a constant nothing."""
+    labels = torch.arange(6).repeat_interleave(20)
+    images = torch.randint(0, 256, (6, 3, 1, 1), dtype=torch.uint8)[labels].expand(-1, -1, 8, 8)
+    probe = Probe(images, labels, Job(seed=0), episodes=50)
+    seeing = Student(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), 3, "colour")
+    assert probe(seeing.eval()) == 100.0
+    blind = Student(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), 2, "blind")
+    nn.init.zeros_(blind.encoder[1].weight)  # type: ignore[index]
+    assert probe(blind.eval()) == pytest.approx(20.0)
