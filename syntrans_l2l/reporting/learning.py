@@ -18,11 +18,11 @@ def keep_learning(out: Path, encoder: str, learning: Learning) -> None:
     Args:
         out: the folder of the records.
         encoder: its hash, as `Record.identity` has it.
-        learning: what to keep; nothing is written where there is nothing.
+        learning: what to keep, once; nothing is written where there is nothing.
     """
-    if not any(learning.values()):
-        return
     path = out / "learning" / f"{encoder}.json"
+    if path.exists() or not any(learning.values()):
+        return
     path.parent.mkdir(exist_ok=True)
     content = {name: list(values) for name, values in learning.items()}
     with atomic(path) as partial:

@@ -7,7 +7,7 @@ from syntrans_l2l.reporting.learning import Learning
 
 CAPTION = (
     "How each student learnt: the mean training loss of an epoch, and cosine ProtoNet's accuracy "
-    "on episodes of validation classes after it."
+    "on 1-shot episodes of validation classes after it. Nothing is chosen by these curves."
 )
 _PANELS = {"loss": "training loss", "validation": "validation accuracy (%)"}
 
