@@ -29,6 +29,7 @@ from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
 from syntrans_l2l.encoders.checkpoint import Checkpoint
 from syntrans_l2l.encoders.factories import cnn4, resnet12, timm_encoder
 from syntrans_l2l.encoders.published import learn2learn_resnet12
+from syntrans_l2l.encoders.students import BaseStudent
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.gin_files import (
@@ -94,6 +95,7 @@ def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
 for _configurable in (
     Am3,
     Anil,
+    BaseStudent,
     BaseTraining,
     BridgeTraining,
     CausalModel,
