@@ -71,7 +71,12 @@ def as_vectors(values: object, name: str) -> Tensor:
 
 
 def read_arrays(
-    path: Path, tensors: Sequence[str], lists: Sequence[str], *, form: str
+    path: Path,
+    tensors: Sequence[str],
+    lists: Sequence[str],
+    *,
+    form: str,
+    optional: Sequence[str] = (),
 ) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
     """The named tensors and lists of text; in safetensors the lists are JSON in the metadata.
 
@@ -82,6 +87,7 @@ def read_arrays(
         tensors: names of what must be there.
         lists: names of lists of text that must be there.
         form: what such a file looks like, for the error.
+        optional: names of tensors that may be there.
 
     Raises:
         ValueError: something is missing or cannot be read.
@@ -90,10 +96,12 @@ def read_arrays(
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                found = {name: file.get_tensor(name) for name in tensors}
+                present = [name for name in optional if name in file.keys()]  # noqa: SIM118
+                found = {name: file.get_tensor(name) for name in (*tensors, *present)}
             return found, {name: _texts(json.loads(metadata[name]), name) for name in lists}
         with np.load(path, allow_pickle=False) as file:
-            found = {name: torch.from_numpy(_native(file[name])) for name in tensors}
+            present = [name for name in optional if name in file]
+            found = {name: torch.from_numpy(_native(file[name])) for name in (*tensors, *present)}
             return found, {name: _texts(file[name].tolist(), name) for name in lists}
 
 

@@ -17,6 +17,7 @@ from syntrans_l2l.methods.base import Predict
 from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
 from syntrans_l2l.training.job import Job
@@ -49,7 +50,7 @@ def syntrans(split: Split, semantic: int) -> Predict:
         vectors = F.normalize(torch.randn(len(split.class_names), semantic), dim=-1)
     classifier = MultimodalClassifier(VisualWeightGenerator(memory), reconstructor).eval()
     bridged = to_semantic(bridges, split.images)
-    return OneProduct(classifier, Given(split.images, bridged, vectors), 0.4, 0.2).logits
+    return OneProduct(classifier, Given(split.images, bridged, vectors), Mix(0.4, 0.2)).logits
 
 
 def fit(split: Split, semantic: int, iterations: int) -> None:

@@ -39,7 +39,7 @@ def diagnostics(
             episode_scores(algorithm.classifier, each, episodes[split]),
             episodes[split],
             grid,
-            algorithm.semantic_weight,
+            algorithm.mix,
         )
         for split, each in given.items()
     }

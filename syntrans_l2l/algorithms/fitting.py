@@ -1,7 +1,7 @@
 """SynTrans fitted: features, labels and class vectors in, a learn2learn algorithm out."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,18 +9,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
-from syntrans_l2l.algorithms.scoring import Given, episode_scores, to_semantic
-from syntrans_l2l.algorithms.selection import Choice, select, selected
+from syntrans_l2l.algorithms.mixing import MIX, STAGE_4, Choice, Selection, select
+from syntrans_l2l.algorithms.parts import FittedParts
+from syntrans_l2l.algorithms.scoring import episode_scores, given_of
+from syntrans_l2l.algorithms.selection import selected
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.algorithms.stages import Stages
 from syntrans_l2l.cache import Cache, tensor_digest
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
-from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.training.job import Job
 
 if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
     from syntrans_l2l.algorithms.syntrans import SynTrans
 
+logger = logging.getLogger(__name__)
 _JOB = Job()
 
 
@@ -90,7 +93,7 @@ def fit_on_episodes(
     Args:
         base: what bridges and classifier are fitted on.
         validation: the classes of `episodes`.
-        episodes: alpha, the semantic weight and the use of stage 4 are selected on them.
+        episodes: the mix of the parts and the use of stage 4 are selected on them.
         settings: what SynTrans is made of.
         choice: what to take instead of selecting it, as controls do.
         job: seed, device and bars.
@@ -99,35 +102,47 @@ def fit_on_episodes(
     Raises:
         ValueError: base and validation do not fit each other.
     """
-    from syntrans_l2l.algorithms.syntrans import SynTrans
-
     settings = settings or SynTransSettings()
     _check(base, validation, settings, ways=episodes.ways, shots=episodes.shots)
     stages = Stages(base=base, settings=settings, job=job, cache=cache)
-    candidates = stages.candidates(ways=episodes.ways, shots=episodes.shots)
-    grid = _grid(settings, with_text=base.class_vectors is not None, candidates=len(candidates))
-    choice = choice or _chosen(stages, candidates, validation, episodes, grid)
+    grid = _grid(stages, validation)
+    accuracy: dict[str, list[float]] = {}
+    if choice is None:
+        selection = _selection(stages, validation, episodes, grid)
+        choice, accuracy = selection.choice, selection.curves(grid)
+        _warn_at_edges(choice, grid)
+    algorithm = _made(stages, choice, episodes)
+    values = dict(zip(MIX, vars(choice.mix).values(), strict=True))
+    values[STAGE_4] = grid[STAGE_4][choice.candidate]
+    algorithm.selected = selected(values, grid, episodes)
+    algorithm.selected["rule"] = settings.selection
+    if accuracy:
+        algorithm.selected["accuracy"] = accuracy
+    return algorithm.to(job.device).eval()
+
+
+def _made(stages: Stages, choice: Choice, episodes: Episodes) -> "SynTrans":
+    """The algorithm of a choice; stage 4 runs only where the choice takes it."""
+    from syntrans_l2l.algorithms.syntrans import SynTrans
+
+    size, mix = {"ways": episodes.ways, "shots": episodes.shots}, choice.mix
     algorithm = SynTrans(
         torch.nn.Identity(),
-        candidates[choice.candidate].requires_grad_(True),
-        alpha=choice.alpha,
-        semantic_weight=choice.semantic_weight,
-        mean=stages.mean,
-        left_out=stages.left_out(),
+        stages.candidate(choice.candidate, **size).requires_grad_(True),
+        alpha=float(mix.alpha),
+        semantic_weight=mix.semantic_weight,
+        fitted=FittedParts(
+            mean=stages.mean,
+            left_out=stages.left_out(),
+            view=stages.view if mix.whitened_weight else None,
+            whitened_weight=mix.whitened_weight,
+            aligned_weight=mix.aligned_weight,
+        ),
     )
     if (reconstructor := algorithm.classifier.reconstructor) is not None:
         reconstructor.bridges.requires_grad_(False)
     algorithm.choice = choice
-    algorithm.selected = selected(
-        {
-            "alpha": choice.alpha,
-            "semantic weight": choice.semantic_weight,
-            "stage 4": grid["stage 4"][choice.candidate],
-        },
-        grid,
-        episodes,
-    )
-    return algorithm.to(job.device).eval()
+    return algorithm
 
 
 def _check(
@@ -158,42 +173,77 @@ def _check(
             f"{ways} ways asked for, but validation has only {len(validation.class_names)} "
             "classes; lower the ways"
         )
+    if validation.aligned is not None and validation.aligned.vectors is None:
+        raise ValueError("the validation classes' aligned vectors are missing: give all of them")
     settings.check(base.class_counts(), ways=ways, shots=shots)
 
 
-def _grid(settings: SynTransSettings, *, with_text: bool, candidates: int) -> dict[str, list[Any]]:
-    """What is chosen from; without text there is nothing to mix."""
+def _grid(stages: Stages, validation: LabelledFeatures) -> dict[str, list[Any]]:
+    """What is chosen from; a part that there is not has the weight 0, alpha without text is 1."""
+    settings, with_text = stages.settings, stages.base.class_vectors is not None
     both_ways = with_text and settings.bridge.both_ways
-    return {
-        "alpha": list(settings.alphas) if with_text else [1.0],
-        "semantic weight": list(settings.semantic_weights) if both_ways else [0.0],
-        "stage 4": ["off", "on"][:candidates],
-    }
+    shared = validation.aligned is not None
+    values: list[list[float]] = [
+        list(settings.alphas) if with_text else [1.0],
+        list(settings.semantic_weights) if both_ways else [0.0],
+        list(settings.whitened_weights),
+        list(settings.aligned_weights) if shared else [0.0],
+    ]
+    return {**dict(zip(MIX, values, strict=True)), STAGE_4: stages.candidates}
 
 
-def _chosen(
+def _selection(
     stages: Stages,
-    candidates: Sequence[MultimodalClassifier],
     validation: LabelledFeatures,
     episodes: Episodes,
     grid: Mapping[str, Sequence[Any]],
-) -> Choice:
+) -> Selection:
     """What validation chooses; cached."""
+    size = {"ways": episodes.ways, "shots": episodes.shots}
 
     def make() -> dict[str, Tensor]:
         features = F.normalize(validation.features.to(stages.job.device), dim=-1)
-        bridged = to_semantic(stages.bridges, features)
-        vectors = stages.centred(validation.class_vectors)
-        given = Given(features, bridged, vectors)
-        scores = [episode_scores(candidate, given, episodes) for candidate in candidates]
-        chosen = select(scores, episodes, grid["alpha"], grid["semantic weight"])
-        return {"choice": torch.tensor(astuple(chosen), dtype=torch.float64)}
+        given = given_of(
+            features,
+            stages.centred(validation.class_vectors),
+            bridges=stages.bridges,
+            view=stages.view,
+            aligned=validation.aligned,
+        )
+        scores = [
+            episode_scores(stages.candidate(place, **size), given, episodes)
+            for place in range(len(stages.candidates))
+        ]
+        found = select(scores, episodes, grid, stages.settings.selection)
+        numbers = [found.choice.candidate, *vars(found.choice.mix).values()]
+        return {
+            "choice": torch.tensor(numbers, dtype=torch.float64),
+            "accuracies": found.accuracies,
+        }
 
     key = {
-        **stages.meta_key(ways=episodes.ways, shots=episodes.shots),
+        **stages.meta_key(**size),
+        "view": [stages.settings.shrinkage, stages.settings.penalty],
         "validation": validation.digest,
         "episodes": tensor_digest(vars(episodes)),
         "grid": grid,
+        "rule": stages.settings.selection,
     }
-    candidate, alpha, semantic_weight = stages.kept("choices", key, make)["choice"].tolist()
-    return Choice(int(candidate), alpha, semantic_weight)
+    kept = stages.kept("choices", key, make)
+    candidate, *weights = kept["choice"].tolist()
+    return Selection(Choice(int(candidate), Mix(*weights)), kept["accuracies"])
+
+
+def _warn_at_edges(choice: Choice, grid: Mapping[str, Sequence[Any]]) -> None:
+    """Say in the log where a weight stands at the upper end of its grid."""
+    weights = dict(zip(MIX, vars(choice.mix).values(), strict=True))
+    for name, weight in weights.items():
+        if name != "alpha" and len(grid[name]) > 1 and weight >= max(grid[name]):
+            setting = name.replace(" ", "_") + "s"
+            logger.warning(
+                "the %s chosen on validation, %g, is the highest of its grid; "
+                "set higher values in SynTransSettings.%s too",
+                name,
+                weight,
+                setting,
+            )

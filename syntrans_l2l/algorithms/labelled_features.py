@@ -1,14 +1,36 @@
 """What SynTrans is fitted on: features, labels and class vectors of some classes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
+from torch.nn import functional as F
 
 from syntrans_l2l.array_file import as_labels, as_vectors
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.datasets.base import Split
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Images and class texts in one space, which need not be that of the class vectors.
+
+    A is the width of the space, such as that of CLIP's two towers.
+
+    Args:
+        features: of the images, [n, A]; normalised or not.
+        vectors: of the classes, [C, A]; None for base classes that have no text there.
+    """
+
+    features: Tensor
+    vectors: Tensor | None
+
+    def unit(self, device: torch.device) -> "Aligned":
+        """Both normalised, on the device."""
+        vectors = None if self.vectors is None else F.normalize(self.vectors.to(device), dim=-1)
+        return Aligned(F.normalize(self.features.to(device), dim=-1), vectors)
 
 
 class LabelledFeatures:
@@ -22,6 +44,7 @@ class LabelledFeatures:
         labels: which class each image is of, 0 to C - 1, [n].
         class_vectors: [C, M], as a text encoder gives them; None for a visual classifier.
         class_names: C names; empty where they have none.
+        aligned: the same images and classes in a space that both share; None where there is none.
 
     Raises:
         ValueError: shapes do not fit, a number is NaN or infinite, labels are no classes, or a
@@ -34,6 +57,8 @@ class LabelledFeatures:
         labels: ArrayLike | Tensor,
         class_vectors: ArrayLike | Tensor | None = None,
         class_names: Sequence[str] = (),
+        *,
+        aligned: Aligned | None = None,
     ) -> None:
         self.features = _numbers(features, "features")
         self.labels = as_labels(labels)
@@ -41,6 +66,7 @@ class LabelledFeatures:
         if class_vectors is not None:
             self.class_vectors = _numbers(class_vectors, "class_vectors")
         self.class_names = tuple(str(name) for name in class_names)
+        self.aligned = None if aligned is None else _checked(aligned)
         self._check()
         if not self.class_names:
             self.class_names = tuple(f"class {label}" for label in range(self._classes))
@@ -76,6 +102,19 @@ class LabelledFeatures:
             )
         if vectors is not None and not bool((vectors != 0).any(1).all()):
             raise ValueError("class_vectors hold a vector of zeros; make these vectors again")
+        if self.aligned is not None:
+            self._check_aligned(self.aligned)
+
+    def _check_aligned(self, aligned: Aligned) -> None:
+        if len(aligned.features) != len(self.features):
+            raise ValueError(
+                f"{len(self.features)} features need as many aligned features, got "
+                f"{len(aligned.features)}"
+            )
+        if aligned.vectors is not None and len(aligned.vectors) != self._classes:
+            raise ValueError(
+                f"{self._classes} classes need as many aligned vectors, got {len(aligned.vectors)}"
+            )
 
     def __len__(self) -> int:
         return len(self.features)
@@ -86,6 +125,10 @@ class LabelledFeatures:
         tensors = {"features": self.features, "labels": self.labels}
         if self.class_vectors is not None:
             tensors["class_vectors"] = self.class_vectors
+        if self.aligned is not None:
+            tensors["aligned"] = self.aligned.features
+            if self.aligned.vectors is not None:
+                tensors["aligned_vectors"] = self.aligned.vectors
         return tensor_digest(tensors)[:20]
 
     def class_counts(self) -> list[int]:
@@ -95,6 +138,21 @@ class LabelledFeatures:
     def split(self) -> Split:
         """The same, as what episodes are drawn from."""
         return Split(self.features, self.labels.cpu(), self.class_names)
+
+
+def _checked(aligned: Aligned) -> Aligned:
+    """The same in float32, or ValueError."""
+    features, vectors = _numbers(aligned.features, "aligned features"), aligned.vectors
+    if vectors is not None:
+        vectors = _numbers(vectors, "aligned vectors")
+        if vectors.shape[1] != features.shape[1]:
+            raise ValueError(
+                f"aligned features have width {features.shape[1]}, aligned vectors "
+                f"{vectors.shape[1]}: they must lie in one space"
+            )
+        if not bool((vectors != 0).any(1).all()):
+            raise ValueError("aligned vectors hold a vector of zeros; make these vectors again")
+    return Aligned(features, vectors)
 
 
 def _numbers(values: ArrayLike | Tensor, name: str) -> Tensor:

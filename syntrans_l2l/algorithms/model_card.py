@@ -11,7 +11,7 @@ tags: [few-shot-learning, learn2learn]
 
 Made by syntrans_l2l after Tang, He, Qin, "Connecting Giants", IJCAI 2025. Read it with
 `SynTrans.from_pretrained(FOLDER)`; where an encoder was saved with it, pass `features=` a module
-like that encoder.
+like that encoder, and `projection=` one like its projection.
 """
 
 
@@ -29,6 +29,8 @@ def model_card(config: Mapping[str, Any]) -> str:
         "Base classes": classifier["base_classes"],
         "Alpha, the share of the visual weight": "learned" if learned else config["alpha"],
         "Semantic weight": config["semantic_weight"],
+        "Whitened weight": config["whitened_weight"],
+        "Aligned weight": config["aligned_weight"],
         "Text encoder": config["text_encoder"] or "not recorded",
         "Prompt": config["prompt"] or "not recorded",
     }

@@ -20,7 +20,7 @@ from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 _FORMAT = "syntrans_l2l, version 1"
-_SEMANTICS = "semantics"  # the table of class vectors, which is no part of the state
+_TABLES = ("semantics", "aligned_vectors")  # of the task's classes; no part of the state
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Saved:
     place: str
     config: dict[str, Any]
     state: dict[str, Tensor]
-    semantics: Tensor | None
+    tables: dict[str, Tensor]
 
     def load_into(self, module: nn.Module) -> None:
         """Set the weights of `module`, all of them.
@@ -44,17 +44,21 @@ class Saved:
             reason = " ".join(str(error).split())
             raise ValueError(
                 f"{self.place} does not fit; pass features= a module like the encoder that was "
-                f"saved: {reason}"
+                f"saved, and projection= one like its projection: {reason}"
             ) from error
 
 
 def save(
-    folder: Path, config: Mapping[str, object], state: Mapping[str, Tensor], table: Tensor | None
+    folder: Path,
+    config: Mapping[str, object],
+    state: Mapping[str, Tensor],
+    tables: Mapping[str, Tensor | None],
 ) -> None:
     """Write `folder`, each file whole or not at all."""
     tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-    if table is not None:
-        tensors[_SEMANTICS] = table.detach().cpu().clone()
+    for name, table in tables.items():
+        if table is not None:
+            tensors[name] = table.detach().cpu().clone()
     with atomic(folder / WEIGHTS) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
     texts = {
@@ -86,7 +90,8 @@ def load(name_or_path: str | Path) -> Saved:
         raise ValueError(f"{name_or_path} is damaged ({error}); save it again") from error
     if not isinstance(config, dict) or config.get("format") != _FORMAT:
         raise ValueError(f"{name_or_path} is no SynTrans: {CONFIG} does not say {_FORMAT!r}")
-    return Saved(str(name_or_path), _upgraded(config), tensors, tensors.pop(_SEMANTICS, None))
+    tables = {name: tensors.pop(name) for name in _TABLES if name in tensors}
+    return Saved(str(name_or_path), _upgraded(config), tensors, tables)
 
 
 def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +100,7 @@ def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
     old = {"visual": "visual_dim", "semantic": "semantic_dim"}
     return {
         "semantic_weight": config.get("b", 0.0),
+        **{"whitened_weight": 0.0, "aligned_weight": 0.0, "projection": None},
         **{"text_encoder": "", "prompt": "", "class_names": []},
         **config,
         "classifier": {old.get(name, name): value for name, value in described.items()},

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from syntrans_l2l.algorithms.labelled_features import Aligned
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import batched_logits, cache_sized, gathered, products
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
-from syntrans_l2l.networks.fusion import Scores, score
+from syntrans_l2l.networks.fusion import Scores, fused_cosines
+from syntrans_l2l.networks.whitening import WhitenedView
 
 
 def to_semantic(bridges: Sequence[Bridge], features: Tensor) -> Tensor | None:
@@ -26,31 +28,88 @@ def to_semantic(bridges: Sequence[Bridge], features: Tensor) -> Tensor | None:
 
 
 @dataclass(frozen=True)
-class Given:
-    """What logits of a split's episodes are made of.
+class Whitened:
+    """A split in the whitened view: features z_w [n, D], and w_s' [C, D] where there is text."""
 
-    Shapes: features n(z) [n, D]; bridged, their images in the semantic space, [n, M]; vectors,
-    normalised class vectors s, [C, M]. The last two are None for a visual classifier.
+    features: Tensor
+    weights: Tensor | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """What logits of a split's episodes are made of; None for what there is not.
+
+    Args:
+        features: n(z), [n, D].
+        bridged: their images in the semantic space, normalised, [n, M].
+        vectors: centred and normalised class vectors s, [C, M].
+        whitened: the same images and classes in the whitened view.
+        aligned: images and classes in the space that they share, normalised.
     """
 
     features: Tensor
     bridged: Tensor | None = None
     vectors: Tensor | None = None
+    whitened: Whitened | None = None
+    aligned: Aligned | None = None
+
+
+@torch.no_grad()
+def given_of(
+    features: Tensor,
+    vectors: Tensor | None,
+    *,
+    bridges: Sequence[Bridge],
+    view: WhitenedView | None,
+    aligned: Aligned | None,
+) -> Given:
+    """What the fitted parts make of a split.
+
+    Args:
+        features: n(z), [n, D].
+        vectors: centred and normalised class vectors [C, M].
+        bridges: of all folds; none for a visual classifier.
+        view: the whitened view, where it is used.
+        aligned: images and classes in a space that they share, where there is one.
+    """
+    return Given(
+        features,
+        None if vectors is None else to_semantic(bridges, features),
+        vectors,
+        None if view is None else _whitened(view, features, vectors),
+        None if aligned is None else aligned.unit(features.device),
+    )
+
+
+def _whitened(view: WhitenedView, features: Tensor, vectors: Tensor | None) -> Whitened:
+    return Whitened(view(features), None if vectors is None else view.of_text(vectors))
 
 
 @torch.no_grad()
 def episode_scores(classifier: MultimodalClassifier, given: Given, episodes: Episodes) -> Scores:
-    """Everything that the logits of any alpha and semantic weight are made of."""
+    """Everything that the logits of any mix are made of."""
+
+    def cosines(features: Tensor, table: Tensor) -> Tensor:  # [e, N * Q, N]
+        return queries(features) @ gathered(table, batch.class_ids).mT
+
+    def queries(features: Tensor) -> Tensor:
+        return gathered(features, batch.query).flatten(1, 2)
+
     parts = []
     for batch in cache_sized(episodes, given.features.shape[1]):
-        support = gathered(given.features, batch.support)  # [e, N, K, D]
-        query = gathered(given.features, batch.query).flatten(1, 2)  # [e, N * Q, D]
-        if given.vectors is None or given.bridged is None:
-            parts.append(score(query, *classifier.weights(support)))
-            continue
-        vectors = gathered(given.vectors, batch.class_ids)  # [e, N, M]
-        cosines = gathered(given.bridged, batch.query).flatten(1, 2) @ vectors.mT
-        parts.append(score(query, *classifier.weights(support, vectors), cosines))
+        vectors = bridged = whitened = aligned = None
+        if given.vectors is not None and given.bridged is not None:
+            vectors = gathered(given.vectors, batch.class_ids)  # [e, N, M]
+            bridged = cosines(given.bridged, given.vectors)
+        if (view := given.whitened) is not None:
+            mean, of_text = gathered(view.features, batch.support).mean(2), view.weights
+            made = None if of_text is None else gathered(of_text, batch.class_ids)
+            whitened = fused_cosines(queries(view.features), mean, made)
+        if given.aligned is not None and given.aligned.vectors is not None:
+            aligned = cosines(given.aligned.features, given.aligned.vectors)
+        weights = classifier.weights(gathered(given.features, batch.support), vectors)
+        plain = fused_cosines(queries(given.features), *weights)
+        parts.append(Scores(plain, bridged, whitened, aligned))
     return Scores.concatenate(parts)
 
 

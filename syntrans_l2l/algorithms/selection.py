@@ -1,7 +1,6 @@
-"""Picking alpha, the semantic weight and other settings on validation episodes."""
+"""Picking settings on validation episodes: the rule that all methods share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -9,18 +8,8 @@ from torch import Tensor
 
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95
-from syntrans_l2l.networks.fusion import Scores
 
 V = TypeVar("V")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What validation chose: the candidate's place, alpha, and the semantic weight."""
-
-    candidate: int
-    alpha: float
-    semantic_weight: float
 
 
 def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes) -> V:
@@ -47,34 +36,6 @@ def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes)
             if gain.mean > gain.ci95:
                 best, best_accuracy = value, accuracy
     return best
-
-
-def select(
-    candidates: Sequence[Scores],
-    episodes: Episodes,
-    alphas: Sequence[float],
-    semantic_weights: Sequence[float],
-) -> Choice:
-    """`choose` for SynTrans; the first candidate at alpha = 1 without text is the yardstick.
-
-    Args:
-        candidates: the validation scores of each classifier; the first is the plain one.
-        episodes: the validation episodes behind the scores.
-        alphas: the grid of alpha.
-        semantic_weights: the grid of the semantic weight.
-    """
-    grid = [Choice(0, 1.0, 0.0)]
-    grid += [
-        Choice(place, alpha, semantic_weight)
-        for place in range(len(candidates))
-        for alpha in alphas
-        for semantic_weight in semantic_weights
-    ]
-
-    def logits(choice: Choice) -> Tensor:
-        return candidates[choice.candidate].logits(choice.alpha, choice.semantic_weight)
-
-    return choose(grid, logits, episodes)
 
 
 def selected(

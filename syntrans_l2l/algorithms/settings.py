@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from syntrans_l2l.algorithms.mixing import Rule
 from syntrans_l2l.training.bridge import BridgeTraining, make_folds
 from syntrans_l2l.training.meta import MetaTraining, check_meta_training
 
@@ -17,8 +18,17 @@ class SynTransSettings:
         folds: of cross-fitting the bridge over base classes.
         attention: whether the visual weight generator attends to base classes.
         residual: whether the reconstructor learns a correction to what the bridge makes.
+        shrinkage: of the covariance that whitens the second view; 1 only centres it.
+        penalty: of the ridge from class vectors to class centres in that view.
         alphas: the grid of alpha, picked on validation episodes.
         semantic_weights: the grid of b, the weight of `cos(G_vs(query), s)`.
+        whitened_weights: the grid of k, the weight of the whitened view; (0,) leaves it out.
+        aligned_weights: the grid of c, the weight of the cosine of image and text in a space
+            that they share, where there is one.
+        selection: the rule by which validation chooses; see `mixing.select`.
+
+    Raises:
+        ValueError: shrinkage or penalty out of range, or an empty grid.
     """
 
     bridge: BridgeTraining = field(default_factory=BridgeTraining)
@@ -26,8 +36,30 @@ class SynTransSettings:
     folds: int = 4
     attention: bool = True
     residual: bool = True
+    shrinkage: float = 0.3
+    penalty: float = 0.3
     alphas: Sequence[float] = tuple(step / 20 for step in range(21))
-    semantic_weights: Sequence[float] = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+    semantic_weights: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+    whitened_weights: Sequence[float] = (0.0, 0.2, 0.4, 0.8, 1.6, 5.0, 20.0)
+    aligned_weights: Sequence[float] = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+    selection: Rule = "hard"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.shrinkage <= 1:
+            raise ValueError(
+                f"SynTransSettings.shrinkage must lie above 0 and at most at 1, got "
+                f"{self.shrinkage}"
+            )
+        if self.penalty <= 0:
+            raise ValueError(f"SynTransSettings.penalty must be above 0, got {self.penalty}")
+        for name in ("alphas", "semantic_weights", "whitened_weights", "aligned_weights"):
+            if len(getattr(self, name)) == 0:
+                raise ValueError(f"SynTransSettings.{name} must hold a value")
+
+    @property
+    def whitens(self) -> bool:
+        """Whether the whitened view can be chosen."""
+        return any(weight != 0 for weight in self.whitened_weights)
 
     def check(self, base: Sequence[int], *, ways: int, shots: int) -> None:
         """Find out before any training whether stages 3 and 4 fit base classes of these sizes.

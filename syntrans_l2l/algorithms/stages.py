@@ -17,10 +17,12 @@ from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.networks.whitening import WhitenedView
 from syntrans_l2l.seeds import derived
 from syntrans_l2l.training.bridge import class_centres, fit_bridges, make_folds
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.meta import meta_train
+from syntrans_l2l.training.whitening import fit_whitened_view
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,29 @@ class Stages:
         together.to(self.job.device).requires_grad_(False).eval()
         return bridges
 
+    @cached_property
+    def view(self) -> WhitenedView | None:
+        """The whitened view, cached; None where it cannot be chosen."""
+        settings, semantics = self.settings, self._semantics
+        if not settings.whitens:
+            return None
+
+        def make() -> dict[str, Tensor]:
+            fitted = fit_whitened_view(
+                self.features,
+                self._labels,
+                semantics,
+                classes=len(self.base.class_names),
+                shrinkage=settings.shrinkage,
+                penalty=settings.penalty,
+            )
+            return dict(fitted.state_dict())
+
+        view = WhitenedView(self.features.shape[1], 0 if semantics is None else semantics.shape[1])
+        key = {"shrinkage": settings.shrinkage, "penalty": settings.penalty}
+        view.load_state_dict(self.kept("views", key, make))
+        return view.to(self.job.device).requires_grad_(False).eval()
+
     def initial(self) -> MultimodalClassifier:
         """The classifier as stage 4 finds it: plain mean, alpha 1/2, no correction."""
         memory = class_centres(self.features, self._labels, len(self.base.class_names))
@@ -146,11 +171,14 @@ class Stages:
         classifier.load_state_dict(self.kept("classifiers", key, make))
         return classifier.requires_grad_(False).eval()
 
-    def candidates(self, *, ways: int, shots: int) -> list[MultimodalClassifier]:
-        """The classifiers before and, where there is a stage 4, after it."""
-        if not self.settings.meta.iterations:
-            return [self.initial()]
-        return [self.initial(), self.meta_trained(ways=ways, shots=shots)]
+    def candidate(self, place: int, *, ways: int, shots: int) -> MultimodalClassifier:
+        """The classifier before (0) or after (1) stage 4."""
+        return self.meta_trained(ways=ways, shots=shots) if place else self.initial()
+
+    @property
+    def candidates(self) -> list[str]:
+        """What stage 4 is chosen from."""
+        return ["off", "on"] if self.settings.meta.iterations else ["off"]
 
     def meta_key(self, *, ways: int, shots: int) -> dict[str, object]:
         """What determines the classifiers besides stage 3, for cache keys."""

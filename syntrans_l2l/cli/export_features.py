@@ -3,6 +3,7 @@
     syntrans export-features --gin syntrans_cifarfs_cpu.gin --out results
     syntrans run --gin syntrans_features.gin --set "FEATURES='results/features_base.safetensors'"
 
+With --teacher, the file also holds what stage 1 learns from: the teacher's features of base images.
 An encoder that is not in the cache is trained first.
 """
 
@@ -35,7 +36,17 @@ def _export(arguments: argparse.Namespace) -> int:
     )
     encoded = prepared.encoded(arguments.encoder)
     path = arguments.out / f"features_{arguments.encoder}.safetensors"
-    save_features(path, prepared.work.data, encoded.features, encoded.name)
+    taught, name = None, ""
+    if arguments.teacher:
+        taught, name = prepared.of_teacher(experiment.source_of_teacher)
+    save_features(
+        path,
+        prepared.work.data,
+        encoded.features,
+        encoded.name,
+        teacher_features=taught,
+        teacher=name,
+    )
     print(f"features of {encoded.name} in {path}")
     return 0
 
@@ -49,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=("base", "distilled", "teacher"),
         default="base",
         help="whose features (default: base)",
+    )
+    made.add_argument(
+        "--teacher",
+        action="store_true",
+        help="write the teacher's features of base images beside them, so that stage 1 needs no "
+        "teacher later; the rows of other images are NaN",
     )
     made.add_argument(
         "--out",

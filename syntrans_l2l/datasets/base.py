@@ -1,5 +1,6 @@
 """What every data set gives: images by split, class names and a fingerprint."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from syntrans_l2l.array_file import normal_name
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.progress import Progress, silent
 
@@ -19,7 +21,8 @@ class Split:
     """The images of some classes, or their features where a data set holds no images.
 
     `class_keys` name the classes in files: WordNet ids where the names are words; the names
-    themselves where left empty.
+    themselves where left empty. `image_names` say what the images are called, FOLDER/FILE, where
+    each is a file of its own.
 
     Shapes: images [n, 3, H, W] uint8, or features [n, D] float32; labels [n] int64, indices
     into `class_names` [C].
@@ -29,6 +32,7 @@ class Split:
     labels: Tensor
     class_names: tuple[str, ...]
     class_keys: tuple[str, ...] = ()
+    image_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.class_keys:
@@ -99,6 +103,16 @@ class Benchmark(Protocol):
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
         """Read all images, through `cache`."""
         ...
+
+
+def to_be_recognised(names: Sequence[str], data: FewShotData) -> list[str]:
+    """Those of the names that are also validation or novel classes, whatever case and hyphens."""
+    later = {_loose(name) for name in data.validation.class_names + data.test.class_names}
+    return [name for name in names if _loose(name) in later]
+
+
+def _loose(name: str) -> str:
+    return " ".join(normal_name(name).casefold().replace("_", " ").replace("-", " ").split())
 
 
 def check_episode_size(

@@ -1,7 +1,7 @@
 """From files to FewShotData: images decoded once into one mapped file, then read from there."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class ImageFiles:
         pictures: the pictures of a split, in order.
         labels: all labels [n] of each split, given the decoded images; asked for once.
         reader: the module that makes `pictures` and `labels`: other code means decoding anew.
+        image_names: FOLDER/FILE of the pictures of each split, where each is a file.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ImageFiles:
     pictures: Callable[[str], Iterable[Picture]]
     labels: Callable[[Tensors], Mapping[str, Tensor]]
     reader: str
+    image_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def class_counts(self) -> dict[str, dict[str, int]]:
         """Images per class of each split."""
@@ -88,6 +90,7 @@ class ImageFiles:
                 labels[split],
                 tuple(self.class_names[split]),
                 tuple(self.class_keys[split]),
+                tuple(self.image_names.get(split, ())),
             )
             for split in SPLITS
         }
@@ -193,4 +196,7 @@ def files_of_classes(
             for split, each in counts.items()
         },
         reader=__name__,
+        image_names={
+            split: ["/".join(path.parts[-2:]) for path in each] for split, each in flat.items()
+        },
     )

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache, digest, tensor_digest
 from syntrans_l2l.code import code_digest
@@ -24,11 +26,13 @@ class Workspace:
         data: images and class names.
         cache: where finished stages lie.
         job: seed, device, bars and processes.
+        stage_0: the data whose base classes students are trained on; None for `data`.
     """
 
     data: FewShotData
     cache: Cache
     job: Job
+    stage_0: FewShotData | None = None
     _networks: dict[int, Student] = field(default_factory=dict, repr=False)
 
     def network(self, encoder: "Encoder", make: Callable[[], Student]) -> Student:
@@ -49,7 +53,15 @@ class Workspace:
 class Encoded:
     """A frozen encoder's features of each split [n, D], the hash of its content, its name.
 
-    `recipe` says how it is made, whatever the data; `curve`, how its training went (`Student`).
+    Args:
+        features: of each split, [n, D].
+        hash: of all that determines them.
+        name: for people.
+        recipe: how it is made, whatever the data.
+        curve: how its training went (`Student`).
+        projection: features as they are given -> [n, A], normalised, in a space in which a
+            teacher's text has vectors; None where there is none.
+        lesson: what a teacher was shown of these data, for the records.
     """
 
     features: Mapping[str, Tensor]
@@ -57,6 +69,23 @@ class Encoded:
     name: str
     recipe: Mapping[str, object] = field(default_factory=dict)
     curve: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    projection: nn.Module | None = None
+    lesson: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def aligned(self) -> Mapping[str, Tensor] | None:
+        """The features of each split in the teacher's space, [n, A]; None where there is none."""
+        if self.projection is None:
+            return None
+        with torch.no_grad():
+            return {split: self.projection(each) for split, each in self.features.items()}
+
+
+class Normalised(nn.Module):
+    """Features [n, A] -> the same of unit length: they lie in the teacher's space already."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.normalize(features, dim=-1)
 
 
 class Encoder(Protocol):

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.code import code_digest
-from syntrans_l2l.datasets.base import SPLITS
-from syntrans_l2l.encoders.base import Encoded, Workspace, require_images
+from syntrans_l2l.datasets.base import SPLITS, FewShotData
+from syntrans_l2l.encoders.base import Encoded, Normalised, Workspace, require_images
+from syntrans_l2l.encoders.brought import FeaturesOfTheData, TeacherFeatures
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.training.precision import resolve
+
+Teacher = ClipTeacher | TeacherFeatures | FeaturesOfTheData
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,10 +20,11 @@ class ClipEncoder:
     """The teacher itself, whose images and texts share a space.
 
     Args:
-        teacher: any CLIP; None where none is bound, which `check` refuses.
+        teacher: any CLIP, or features that it has made; None where none is bound, which `check`
+            refuses.
     """
 
-    teacher: ClipTeacher | None
+    teacher: Teacher | None
     sees_teacher_images = True
 
     @property
@@ -27,31 +32,73 @@ class ClipEncoder:
         return self.teacher.source if self.teacher else "teacher"
 
     @property
-    def semantic_dim(self) -> int:
-        return required_teacher(self.teacher).width
+    def semantic_dim(self) -> int | None:
+        teacher = required_teacher(self.teacher)
+        return teacher.width if isinstance(teacher, ClipTeacher) else None
 
     def check(self, size: int | None) -> None:
-        require_images(self.name, size)
-        _ = self.semantic_dim  # reads the weights, so that missing ones are found now
+        check_teacher(self.teacher)
+        if isinstance(self.teacher, ClipTeacher):
+            require_images(self.name, size)
 
     def network(self, work: Workspace) -> None:
         return None
 
     def encode(self, work: Workspace) -> Encoded:
+        """The teacher's features of every image.
+
+        Raises:
+            ValueError: features were brought, and lack some images.
+        """
         teacher = required_teacher(self.teacher)
         splits = {split: teacher_images(teacher, work, split).float() for split in SPLITS}
-        return Encoded(splits, teacher.digest, teacher.source, {"teacher": teacher.digest})
+        for split, features in splits.items():
+            if lacking := int((~features.isfinite().all(1)).sum()):
+                raise ValueError(
+                    f"{teacher.source} lacks features for {lacking} of {len(features)} {split} "
+                    "images: a row on the teacher needs all of them"
+                )
+        whose = teacher.digest if isinstance(teacher, ClipTeacher) else tensor_digest(splits)[:20]
+        lesson = {"model": model(teacher, work.data), "images": "all, novel ones included"}
+        recipe = {"teacher": whose if isinstance(teacher, ClipTeacher) else lesson["model"]}
+        return Encoded(
+            splits, whose, teacher.source, recipe, projection=Normalised(), lesson=lesson
+        )
 
 
-def required_teacher(teacher: ClipTeacher | None) -> ClipTeacher:
+def required_teacher(teacher: Teacher | None) -> Teacher:
     """The teacher; raises ValueError where there is none."""
     if teacher is None:
         raise ValueError("this needs a teacher: bind Experiment.teacher")
     return teacher
 
 
-def teacher_images(teacher: ClipTeacher, work: Workspace, split: str) -> Tensor:
-    """The teacher's image features of a split, [n, M] float16: computed once."""
+def check_teacher(teacher: Teacher | None) -> None:
+    """Find out whether the teacher's weights or features are there.
+
+    Raises:
+        FileNotFoundError: weights are missing.
+        ValueError: there is no teacher, or its file is not of its form.
+    """
+    teacher = required_teacher(teacher)
+    if isinstance(teacher, ClipTeacher):
+        _ = teacher.width  # reads the weights
+    else:
+        teacher.check()
+
+
+def model(teacher: Teacher, data: FewShotData) -> str:
+    """The name of the teacher's model; empty where nobody has declared it."""
+    return teacher.source if isinstance(teacher, ClipTeacher) else teacher.model(data)
+
+
+def teacher_images(teacher: Teacher, work: Workspace, split: str) -> Tensor:
+    """The teacher's image features of a split, [n, A], normalised: computed once.
+
+    Those that people bring have rows of NaN for images without features.
+    """
+    if not isinstance(teacher, ClipTeacher):
+        return teacher.features(work.data, split)
     job = work.job
     key = {
         "teacher": teacher.digest,

@@ -2,7 +2,7 @@
 
 from syntrans_l2l.datasets.base import SPLITS
 from syntrans_l2l.datasets.features import FeatureData
-from syntrans_l2l.encoders.base import Encoded, Workspace
+from syntrans_l2l.encoders.base import Encoded, Normalised, Workspace
 
 
 class GivenFeatures:
@@ -24,4 +24,6 @@ class GivenFeatures:
         if not isinstance(data, FeatureData):
             raise TypeError(f"{data.name} holds images, not features: bind Experiment.student")
         features = {split: getattr(data, split).images for split in SPLITS}
-        return Encoded(features, data.fingerprint, data.encoder, {"features": data.encoder})
+        projection = Normalised() if data.shared_space else None
+        recipe = {"features": data.encoder}
+        return Encoded(features, data.fingerprint, data.encoder, recipe, projection=projection)

@@ -1,4 +1,4 @@
-"""Stages 0 and 1: the student, trained on base images and taught by CLIP; each cached."""
+"""Stage 0: the student trained on base images; cached."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.code import code_digest
+from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.encoders.base import (
     Encoded,
     Workspace,
@@ -19,11 +20,10 @@ from syntrans_l2l.encoders.base import (
     encode_with,
     require_images,
 )
-from syntrans_l2l.encoders.clip import required_teacher, teacher_images
-from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import BaseTraining, train_base
-from syntrans_l2l.training.distillation import Distillation, Lesson, distil, with_projection
+from syntrans_l2l.training.batches import ImageTraining
+from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.loop import Curve
 from syntrans_l2l.training.probe import Probe
 
@@ -89,11 +89,12 @@ class BaseStudent:
         student = self.untrained(work.job.seed)
         if student.pretrained:
             return student.eval()
-        train = work.data.train
+        data = work.stage_0 or work.data
+        train = data.train
         # the factory's settings show in the weights' start and in the layers without weights
         key = {
             **self.recipe(student, work.job.seed),
-            **_place(work, self.training),
+            **place(work, data, self.training),
             "start": tensor_digest(student.state_dict()),
         }
 
@@ -105,100 +106,12 @@ class BaseStudent:
                 self.training,
                 job=work.job,
                 checkpoint_path=checkpoint_path,
-                watch=_probe(work),
+                watch=_probe(data, work.job),
             )
             return student.state_dict() | _with_prefix(asdict(curve))
 
-        weights = _weights(work, key, run)
+        weights = cached_weights(work, key, run)
         student.curve = {name: weights.pop(_CURVE + name).tolist() for name in asdict(Curve())}
-        student.load_state_dict(weights)
-        return student.eval()
-
-
-@dataclass(frozen=True, eq=False)
-class DistilledStudent:
-    """The student after stage 1.
-
-    Args:
-        base: the student after stage 0.
-        teacher: whom it learns from; None where none is bound, which `check` refuses.
-        distillation: stage 1; None likewise.
-        texts: what the teacher reads for class names, where stage 1 asks for that.
-    """
-
-    base: BaseStudent
-    teacher: ClipTeacher | None
-    distillation: Distillation | None
-    texts: Callable[[Sequence[str]], list[str]]
-    sees_teacher_images = True
-    semantic_dim = None
-
-    @property
-    def name(self) -> str:
-        projected = self.distillation is not None and self.distillation.keep_projection
-        return f"{self.base.name}{', projected' if projected else ''}, distilled"
-
-    def check(self, size: int | None) -> None:
-        require_images(self.name, size)
-        _ = self._settings
-        _ = required_teacher(self.teacher).width  # missing weights are found now
-        self.base.check(size)
-
-    def network(self, work: Workspace) -> Student:
-        return work.network(self, lambda: self._taught(work))
-
-    def encode(self, work: Workspace) -> Encoded:
-        student, precision = self.network(work), self.base.training.precision
-        recipe = {**self.base.recipe(student, work.job.seed), **self._lesson()}
-        return encode_with(student, work, name=self.name, recipe=recipe, precision=precision)
-
-    def _lesson(self) -> dict[str, object]:
-        """How stage 1 is done, whatever the data."""
-        teacher = required_teacher(self.teacher)
-        return {
-            "teacher": teacher.digest,
-            "distillation": asdict(self._settings),
-            "distillation_code": code_digest(distil, teacher),
-        }
-
-    @property
-    def _settings(self) -> Distillation:
-        if self.distillation is None:
-            raise ValueError("this needs a distilled student: bind Experiment.distillation")
-        return self.distillation
-
-    def _taught(self, work: Workspace) -> Student:
-        settings, teacher = self._settings, required_teacher(self.teacher)
-        train, workers = work.data.train, work.job.workers
-        student = self.base.untrained(work.job.seed)
-        student.load_state_dict(self.base.network(work).state_dict())
-        key = {
-            **self.base.recipe(student, work.job.seed),
-            **self._lesson(),
-            **_place(work, settings),
-            "base": tensor_digest(student.state_dict()),
-        }
-
-        def run(checkpoint_path: Path) -> dict[str, Tensor]:
-            vectors = None
-            if settings.prompts:
-                vectors = teacher.text_features(self.texts(train.class_names))
-            with workers.first():
-                targets = teacher_images(teacher, work, "train")
-            labels = train.labels if settings.labels else None
-            taught = distil(
-                student,
-                train.images,
-                Lesson(targets, labels=labels, text_vectors=vectors),
-                settings,
-                job=work.job,
-                checkpoint_path=checkpoint_path,
-            )
-            return taught.state_dict()
-
-        weights = _weights(work, key, run)
-        if settings.keep_projection:
-            student = with_projection(student, nn.Linear(student.out_features, teacher.width))
         student.load_state_dict(weights)
         return student.eval()
 
@@ -210,21 +123,21 @@ def _with_prefix(curve: Mapping[str, Sequence[float]]) -> dict[str, Tensor]:
     }
 
 
-def _probe(work: Workspace) -> Probe | None:
+def _probe(data: FewShotData, job: Job) -> Probe | None:
     """On validation classes; None where they are too small for an episode."""
-    split = work.data.validation
+    split = data.validation
     counts = torch.bincount(split.labels, minlength=len(split.class_names))
     if len(counts) < 2 or int(counts.min()) < 2:
         return None
-    return Probe(split.images, split.labels, work.job)
+    return Probe(split.images, split.labels, job)
 
 
-def _place(work: Workspace, settings: BaseTraining | Distillation) -> dict[str, object]:
+def place(work: Workspace, data: FewShotData, settings: ImageTraining) -> dict[str, object]:
     """On which data, and in which arithmetic."""
-    return {"data": work.data.fingerprint, **work.computed_in(settings.precision)}
+    return {"data": data.fingerprint, **work.computed_in(settings.precision)}
 
 
-def _weights(
+def cached_weights(
     work: Workspace, key: Mapping[str, object], run: Callable[[Path], dict[str, Tensor]]
 ) -> dict[str, Tensor]:
     """The weights: from the cache, or trained, resuming where a run was killed."""

@@ -3,6 +3,8 @@
 Nothing here selects anything: what test episodes show is reported and never fed back.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,7 +12,7 @@ from torch.nn import functional as F
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95
 from syntrans_l2l.networks.classifier import MultimodalClassifier
-from syntrans_l2l.networks.fusion import Scores, fuse
+from syntrans_l2l.networks.fusion import Mix, Scores, fuse
 
 _SHOWN = 3  # episodes that are kept whole
 _WEIGHED = 40  # episodes whose weights are kept: ten weights a class for 20 classes
@@ -46,14 +48,12 @@ def of_answers(said: Tensor, episodes: Episodes, classes: int) -> dict[str, Tens
     }
 
 
-def alpha_curve(
-    scores: Scores, episodes: Episodes, alphas: Tensor, semantic_weight: float
-) -> Tensor:
-    """Mean accuracy in percent and its 95% CI for each alpha [A] at one semantic weight: [A, 2]."""
-    labels = episodes.query_labels().to(scores.visual.device)
+def alpha_curve(scores: Scores, episodes: Episodes, alphas: Tensor, mix: Mix) -> Tensor:
+    """Mean accuracy in percent and its 95% CI for each alpha [A], the rest as in `mix`: [A, 2]."""
+    labels = episodes.query_labels().to(scores.plain.visual.device)
     return torch.tensor(
         [
-            mean_ci95(episode_accuracies(scores.logits(alpha, semantic_weight), labels))
+            mean_ci95(episode_accuracies(scores.logits(replace(mix, alpha=alpha)), labels))
             for alpha in alphas.tolist()
         ]
     )

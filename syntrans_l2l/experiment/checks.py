@@ -4,7 +4,12 @@ import inspect
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from syntrans_l2l.datasets.base import Benchmark, check_episode_size
+from syntrans_l2l.datasets.base import (
+    Benchmark,
+    FewShotData,
+    check_episode_size,
+    to_be_recognised,
+)
 from syntrans_l2l.encoders.base import Encoder
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.experiment.row import Row
@@ -19,9 +24,11 @@ Counts = Mapping[str, dict[str, int]]  # images of each class, by split
 # what each part of an experiment is known by, and how a gin file gives one
 _PARTS = {
     "dataset": ("class_counts", "@CifarFs()"),
+    "student_dataset": ("class_counts", "@CifarFs()"),
+    "teacher_text": ("encode_classes", "@VectorFile()"),
     "text_encoder": ("encode_classes", "@SentenceEncoder()"),
     "base_training": ("epochs", "@BaseTraining()"),
-    "teacher": ("image_features", "@ClipTeacher()"),
+    "teacher": ("source", "@ClipTeacher()"),
     "distillation": ("epochs", "@Distillation()"),
 }
 
@@ -106,6 +113,15 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
                 check_episode_size(counts[split], ways=ways, shots=size.shots, queries=size.queries)
             except ValueError as error:
                 raise ValueError(f"{split} classes: {error}") from None
+
+
+def check_apart(base: Sequence[str], data: FewShotData) -> None:
+    """Raise ValueError where a student knows validation or novel classes from elsewhere."""
+    if known := to_be_recognised(base, data):
+        raise ValueError(
+            f"Experiment.student_dataset has base classes that are validation or novel classes of "
+            f"{data.name}: {', '.join(known[:8])}; leave them out of the splits of {data.name}"
+        )
 
 
 def check_encoders(encoders: Mapping[str, Encoder], size: int | None) -> None:

@@ -26,6 +26,7 @@ from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
 from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
+from syntrans_l2l.encoders.brought import TeacherFeatures
 from syntrans_l2l.encoders.checkpoint import Checkpoint
 from syntrans_l2l.encoders.factories import cnn4, resnet12, timm_encoder
 from syntrans_l2l.encoders.published import learn2learn_resnet12
@@ -81,6 +82,7 @@ from syntrans_l2l.training.bridge import BridgeTraining
 from syntrans_l2l.training.distillation import Distillation
 from syntrans_l2l.training.fabric import FabricWorkers
 from syntrans_l2l.training.meta import MetaTraining
+from syntrans_l2l.training.projection import ProjectionTraining
 
 
 def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
@@ -90,6 +92,18 @@ def class_vectors(vectors: str | None, sentence_encoder: str) -> TextEncoder:
     if not vectors:
         return SentenceEncoder(sentence_encoder)
     return BankFile(vectors) if vectors.endswith(".json") else VectorFile(vectors)
+
+
+def clip_or_its_features(
+    model: str, pretrained: str, images: str | None = None, name: str = ""
+) -> ClipTeacher | TeacherFeatures:
+    """The features of a CLIP in the file `images` where one is named, else the CLIP itself."""
+    return TeacherFeatures(images, name=name) if images else ClipTeacher(model, pretrained)
+
+
+def clip_text(vectors: str | None = None) -> TextEncoder | None:
+    """The file of a CLIP's text vectors; None, where none is named, takes the text tower."""
+    return VectorFile(vectors) if vectors else None
 
 
 for _configurable in (
@@ -125,6 +139,7 @@ for _configurable in (
     ModelDescriber,
     Observer,
     OpenClipText,
+    ProjectionTraining,
     ProtoNet,
     Row,
     SemFew,
@@ -136,14 +151,18 @@ for _configurable in (
     SynTransRow,
     SynTransSettings,
     TaskTraining,
+    TeacherFeatures,
     TieredImagenet,
     TipAdapter,
     TowerRefiner,
+    VectorFile,
     VisualJudge,
     WordNet,
     Written,
     ZeroShot,
     class_vectors,
+    clip_or_its_features,
+    clip_text,
     cnn4,
     learn2learn_resnet12,
     resnet12,

@@ -11,14 +11,16 @@ from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import Benchmark
 from syntrans_l2l.encoders.base import Encoded, Encoder, Workspace
-from syntrans_l2l.encoders.clip import ClipEncoder
+from syntrans_l2l.encoders.brought import FeaturesOfTheData
+from syntrans_l2l.encoders.clip import ClipEncoder, Teacher
+from syntrans_l2l.encoders.distilled import DistilledStudent, ProjectedEncoder, Stage1
 from syntrans_l2l.encoders.given import GivenFeatures
-from syntrans_l2l.encoders.students import BaseStudent, DistilledStudent, MakeStudent
-from syntrans_l2l.encoders.teacher import ClipTeacher
+from syntrans_l2l.encoders.students import BaseStudent, MakeStudent
 from syntrans_l2l.episodes.size import EpisodeSize, check_whole_number
 from syntrans_l2l.experiment.cell import Cell, Reference
 from syntrans_l2l.experiment.checks import (
     DEFAULT_REFERENCE,
+    check_apart,
     check_data,
     check_encoders,
     check_names,
@@ -29,13 +31,15 @@ from syntrans_l2l.experiment.checks import (
 from syntrans_l2l.experiment.kinds import check_kinds
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.experiment.row import EncoderName, Row
+from syntrans_l2l.experiment.teacher_text import TextOfTeacher, check_width
 from syntrans_l2l.methods.base import Arena, Method
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.identity import with_code
 from syntrans_l2l.reporting.learning import keep_learning
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.reporting.versions import package_versions
-from syntrans_l2l.semantics.text_encoder import TextEncoder, prompts
+from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.text_encoder import TextEncoder
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.distillation import Distillation
 from syntrans_l2l.training.job import CPU, Job
@@ -53,7 +57,11 @@ class Experiment:
             student after base training.
         text_encoder: makes class vectors; None where no method uses text.
         base_training: stage 0.
-        teacher: the CLIP of stage 1; None where no row is distilled.
+        student_dataset: whose base classes the student is trained on in stage 0; None takes
+            `dataset`.
+        teacher: the CLIP of stage 1, or features that it has made; None where no row is
+            distilled, or where features bring teacher_features along.
+        teacher_text: the teacher's vectors of class names; None takes its own text tower.
         distillation: stage 1.
         ways: N.
         shots: the values of K.
@@ -75,7 +83,9 @@ class Experiment:
     methods: Sequence[Method | Row]
     text_encoder: TextEncoder | None = None
     base_training: BaseTraining = field(default_factory=BaseTraining)
-    teacher: ClipTeacher | None = None
+    student_dataset: Benchmark | None = None
+    teacher: Teacher | None = None
+    teacher_text: TextEncoder | None = None
     distillation: Distillation | None = None
     ways: int = 5
     shots: Sequence[int] = (1, 5)
@@ -134,11 +144,28 @@ class Experiment:
     def encoders(self) -> Mapping[EncoderName, Encoder]:
         """What rows call "base", "distilled" and "teacher"."""
         student = BaseStudent(self.student, self.base_training)
+        base: Encoder = GivenFeatures() if self.dataset.size is None else student
+        text = self.text_of_teacher
+        stage_1 = Stage1(self.source_of_teacher, self.distillation, text.vectors if text else None)
+        frozen = self.distillation is None or self.distillation.encoder == "frozen"
         return {
-            "base": GivenFeatures() if self.dataset.size is None else student,
-            "distilled": DistilledStudent(student, self.teacher, self.distillation, prompts),
-            "teacher": ClipEncoder(self.teacher),
+            "base": base,
+            "distilled": ProjectedEncoder(base, stage_1)
+            if frozen
+            else DistilledStudent(student, stage_1),
+            "teacher": ClipEncoder(self.source_of_teacher),
         }
+
+    @property
+    def source_of_teacher(self) -> Teacher | None:
+        """The teacher that is bound, or what features bring along."""
+        given = self.teacher is None and self.dataset.size is None
+        return FeaturesOfTheData() if given else self.teacher
+
+    @cached_property
+    def text_of_teacher(self) -> TextOfTeacher | None:
+        """The teacher's vectors of class names; None where there are none."""
+        return TextOfTeacher.of(self.teacher_text, self.teacher)
 
     def encoder(self, row: Row) -> Encoder:
         """Whose features the row's method sees."""
@@ -176,7 +203,12 @@ class Experiment:
         seed = self.seed if self.training_seed is None else self.training_seed
         job = Job(seed=seed, device=device, progress=progress, workers=workers)
         data = with_code(self.dataset.load(root, cache, progress), self.dataset)
-        return Preparation(Workspace(data=data, cache=cache, job=job), self.encoders)
+        stage_0 = None
+        if (other := self.student_dataset) is not None:
+            stage_0 = with_code(other.load(root, cache, progress), other)
+            check_apart(stage_0.train.class_names, data)
+        work = Workspace(data=data, cache=cache, job=job, stage_0=stage_0)
+        return Preparation(work, self.encoders)
 
     def run(
         self,
@@ -214,6 +246,8 @@ class Experiment:
             if row.method.uses_text and (encoder := row.text_encoder or self.text_encoder):
                 with workers.first():
                     preparation.semantics(encoder)
+                    if row.encoder == "distilled" and self.text_of_teacher:
+                        self.text_of_teacher.bank(preparation, self.source_of_teacher)
         if workers.count > 1:
             for row in rows:
                 if row.method.uses_student:
@@ -245,18 +279,44 @@ class Experiment:
         encoder = row.text_encoder or self.text_encoder
         uses_text = row.method.uses_text and encoder is not None
         text = encoder.key() if uses_text and encoder else {}
+        semantics = preparation.semantics(encoder) if uses_text and encoder else None
+        aligned_text = self._aligned_text(row, encoded, semantics, preparation)
         return Arena(
             data=work.data,
             features=encoded.features,
             student=encoded.hash,
             student_name=encoded.name,
-            semantics=preparation.semantics(encoder) if uses_text and encoder else None,
+            semantics=semantics,
             cache=work.cache,
             device=work.job.device,
             seed=work.job.seed,
             progress=work.job.progress,
-            recipes={"student": encoded.recipe, "text": text},
+            recipes={"student": encoded.recipe, "text": text, "teacher": encoded.lesson},
+            projection=encoded.projection if aligned_text else None,
+            aligned=encoded.aligned if aligned_text else None,
+            aligned_text=aligned_text,
         )
+
+    def _aligned_text(
+        self,
+        row: Row,
+        encoded: Encoded,
+        semantics: SemanticBank | None,
+        preparation: Preparation,
+    ) -> SemanticBank | None:
+        """The text in the space that it shares with images; None where there is no such space.
+
+        The teacher's own features stand beside the row's own text, which it must have encoded.
+        """
+        if semantics is None or encoded.projection is None:
+            return None
+        bank: SemanticBank | None = semantics
+        if isinstance(self.encoder(row), ProjectedEncoder | DistilledStudent):
+            text = self.text_of_teacher
+            bank = text.bank(preparation, self.source_of_teacher) if text else None
+        if bank is not None and encoded.aligned is not None:
+            check_width(bank, encoded.aligned["test"].shape[1], row.title)
+        return bank
 
     def cell(self, row: Row, arena: Arena, shots: int) -> Cell:
         """A row at one number of shots."""

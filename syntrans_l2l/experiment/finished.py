@@ -52,7 +52,8 @@ def finished_algorithm(
     arena = experiment.arena(rows[title], preparation)
     validation = experiment.cell(rows[title], arena, shots).draw("validation")
     algorithm = method.fit(arena, validation)
-    if (bank := method.bank(arena)) is not None:
+    seen = method.seen(arena)
+    if (bank := seen.semantics) is not None:
         names = arena.data.test.class_names
         encoder_of_text = rows[title].text_encoder or experiment.text_encoder
         algorithm.set_classes_(
@@ -60,7 +61,10 @@ def finished_algorithm(
             names,
             text_encoder=bank.source,
             prompt=str(encoder_of_text.key().get("prompt", "")) if encoder_of_text else "",
+            aligned=seen.aligned_text.select(names) if seen.aligned_text else None,
         )
+    if seen.aligned_text and seen.projection is not None:
+        algorithm.set_projection_(seen.projection)
     if not isinstance(arena.data, FeatureData) and (student := preparation.student(encoder)):
         algorithm.set_encoder_(student)
     return algorithm

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
+from torch import Tensor
+
 from syntrans_l2l.cache import digest
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.encoders.base import Encoded, Encoder, Workspace
+from syntrans_l2l.encoders.clip import Teacher, model, required_teacher, teacher_images
 from syntrans_l2l.experiment.row import EncoderName
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.semantics.bank import SemanticBank
@@ -45,13 +49,30 @@ class Preparation:
         """The network behind an encoder, in eval mode; None where there is none of ours."""
         return self.encoder(encoder).network(self.work)
 
-    def semantics(self, encoder: TextEncoder) -> SemanticBank:
+    def of_teacher(self, teacher: Teacher | None) -> tuple[dict[str, Tensor], str]:
+        """A teacher's features of base images by split, rows of NaN for all others, and its model.
+
+        Raises:
+            ValueError: there is no teacher, or it has no features of these images.
+        """
+        teacher, data = required_teacher(teacher), self.work.data
+        features = {"train": teacher_images(teacher, self.work, "train").float()}
+        for split in ("validation", "test"):
+            count = len(getattr(data, split).labels)
+            features[split] = torch.full((count, features["train"].shape[1]), torch.nan)
+        return features, model(teacher, data)
+
+    def semantics(self, encoder: TextEncoder, names: tuple[str, ...] | None = None) -> SemanticBank:
         """Stage 2: one vector a class.
+
+        Args:
+            encoder: makes them.
+            names: of the classes; None for all of the data set.
 
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        names, cache = self.work.data.class_names, self.work.cache
+        names, cache = names or self.work.data.class_names, self.work.cache
         if isinstance(encoder, SynMine):
             encoder = encoder.among(self.work.data.train.class_names)
         key = {**encoder.key(), "class_names": list(names), "code": code_digest(encoder)}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
@@ -34,7 +34,12 @@ class Arena:
         device: where to train and predict.
         seed: of everything random in a method.
         progress: draws bars.
-        recipes: how "student" and "text" are made, whatever the data, for records.
+        recipes: how "student" and "text" are made, whatever the data, and what a "teacher" was
+            shown of these data, for records.
+        projection: features of a split -> `aligned`; None where there is none.
+        aligned: features of each split in a space that they share with text, [n, A]: P z of a
+            projection, or the features themselves where the encoder is a CLIP.
+        aligned_text: class vectors in that space; base classes may lack them.
     """
 
     data: FewShotData
@@ -47,12 +52,21 @@ class Arena:
     seed: int
     progress: Progress = silent
     recipes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    projection: nn.Module | None = None
+    aligned: Mapping[str, Tensor] | None = None
+    aligned_text: SemanticBank | None = None
 
     def unit_features(self) -> dict[str, Tensor]:
         """n(z) of each split, [n, D], on the device."""
+        return self._unit(self.features)
+
+    def shared_features(self) -> dict[str, Tensor]:
+        """Features that lie in a space with text, normalised: `aligned` where there are any."""
+        return self._unit(self.features if self.aligned is None else self.aligned)
+
+    def _unit(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {
-            split: F.normalize(features.to(self.device), dim=-1)
-            for split, features in self.features.items()
+            split: F.normalize(each.to(self.device), dim=-1) for split, each in features.items()
         }
 
     def key(self, uses_text: bool) -> dict[str, object]:
@@ -61,6 +75,7 @@ class Arena:
             "data": self.data.fingerprint,
             "student": self.student,
             "semantics": self.semantics.digest if self.semantics and uses_text else "",
+            **({"aligned": self.aligned_text.digest} if self.aligned_text and uses_text else {}),
             "seed": self.seed,
             "device": self.device.type,
         }

@@ -36,12 +36,15 @@ def centred_vectors(
 
 
 def shared_vectors(arena: Arena, name: str) -> dict[str, Tensor]:
-    """Normalised vectors of each split's classes, [C, D], where text and images share a space.
+    """Normalised vectors of the classes that are recognised, [C, A], in the images' space.
+
+    They meet `Arena.shared_features`: the aligned text where there is any, else the semantics.
 
     Raises:
         ValueError: no semantics, or class vectors of another width than the features.
     """
-    bank, width = required_bank(arena, name), arena.features["test"].shape[1]
+    bank = arena.aligned_text or required_bank(arena, name)
+    width = arena.shared_features()["test"].shape[1]
     if bank.vectors.shape[1] != width:
         raise ValueError(
             f"{arena.student_name} gives features of width {width}, and {bank.source} class "
@@ -52,7 +55,7 @@ def shared_vectors(arena: Arena, name: str) -> dict[str, Tensor]:
         split: F.normalize(bank.select(getattr(arena.data, split).class_names), dim=-1).to(
             arena.device
         )
-        for split in SPLITS
+        for split in ("validation", "test")
     }
 
 

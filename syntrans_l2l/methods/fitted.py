@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from syntrans_l2l.algorithms.diagnostics import diagnostics
-from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
+from syntrans_l2l.algorithms.labelled_features import Aligned, LabelledFeatures
 from syntrans_l2l.algorithms.one_product import OneProduct
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
@@ -18,11 +18,15 @@ if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
     from syntrans_l2l.algorithms.syntrans import SynTrans
 
 
-def labelled(arena: Arena, split: str, bank: SemanticBank | None) -> LabelledFeatures:
-    """The arena's features of a split, with the bank's vectors of its classes."""
+def labelled(arena: Arena, split: str) -> LabelledFeatures:
+    """The arena's features of a split, with the vectors of its classes."""
     part = getattr(arena.data, split)
     return LabelledFeatures(
-        arena.features[split], part.labels, _vectors(arena, split, bank), part.class_names
+        arena.features[split],
+        part.labels,
+        _vectors(arena.semantics, part.class_names),
+        part.class_names,
+        aligned=_aligned(arena, split),
     )
 
 
@@ -34,25 +38,26 @@ def job(arena: Arena, name: str) -> Job:
 def predictor(
     algorithm: "SynTrans",
     arena: Arena,
-    bank: SemanticBank | None,
     validation: Episodes,
     alphas: Sequence[float],
 ) -> Predictor:
     """A fitted SynTrans as a row answers with it: many episodes at once.
 
     Args:
-        algorithm: fitted on the arena's features, with its alpha and semantic weight chosen.
-        arena: the same.
-        bank: the class vectors that it was fitted with.
+        algorithm: fitted on the arena's features, with its mix chosen.
+        arena: the same, with the text that it was fitted with.
         validation: the episodes that it was selected on.
         alphas: where its figure of accuracy over alpha is drawn.
     """
     given = {
-        split: algorithm.given(arena.features[split], _vectors(arena, split, bank))
+        split: algorithm.given(
+            arena.features[split],
+            _vectors(arena.semantics, getattr(arena.data, split).class_names),
+            _aligned(arena, split),
+        )
         for split in ("validation", "test")
     }
-    weight = algorithm.semantic_weight
-    classify = OneProduct(algorithm.classifier, given["test"], algorithm.current_alpha, weight)
+    classify = OneProduct(algorithm.classifier, given["test"], algorithm.mix)
 
     def diagnose(test: Episodes) -> dict[str, Tensor]:
         episodes = {"validation": validation, "test": test}
@@ -61,6 +66,16 @@ def predictor(
     return Predictor(classify.logits, algorithm.selected, "heads on base features", diagnose)
 
 
-def _vectors(arena: Arena, split: str, bank: SemanticBank | None) -> Tensor | None:
-    """Of the split's classes, [C, M]."""
-    return None if bank is None else bank.select(getattr(arena.data, split).class_names)
+def _vectors(bank: SemanticBank | None, class_names: Sequence[str]) -> Tensor | None:
+    """Of these classes, [C, M]."""
+    return None if bank is None else bank.select(class_names)
+
+
+def _aligned(arena: Arena, split: str) -> Aligned | None:
+    """The split in the space that images and text share; base classes may lack text there."""
+    bank = arena.aligned_text
+    if arena.aligned is None or bank is None:
+        return None
+    names = getattr(arena.data, split).class_names
+    lacking = split == "train" and len(bank.known(names)) < len(names)
+    return Aligned(arena.aligned[split], None if lacking else bank.select(names))

@@ -7,13 +7,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from syntrans_l2l.algorithms.selection import select, selected
+from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.networks.bridge import Bridge
-from syntrans_l2l.networks.fusion import Scores, score
+from syntrans_l2l.networks.fusion import Mix, Scores, fused_cosines
 from syntrans_l2l.training.bridge import BridgeTraining, fit_bridge
 
 
@@ -55,16 +55,18 @@ class SemFew(Method):
             for batch in episodes.batches(200):
                 mean = features[split][batch.support].mean(2)  # u, [e, N, D]
                 made = align.to_visual(vectors[split][batch.class_ids], mean)
-                parts.append(score(features[split][batch.query].flatten(1, 2), mean, made))
+                query = features[split][batch.query].flatten(1, 2)
+                parts.append(Scores(fused_cosines(query, mean, made)))
             return Scores.concatenate(parts)
 
-        alphas = [1.0 - share for share in self.shares]
-        alpha = select([scores("validation", validation)], validation, alphas, (0.0,)).alpha
+        tried = scores("validation", validation)
+        alphas = [1.0, *(1.0 - share for share in self.shares)]
+        alpha = choose(alphas, lambda value: tried.logits(Mix(value)), validation)
         grid: dict[str, object] = {"k": list(self.shares)}
         chosen = selected({"k": round(1.0 - alpha, 2)}, grid, validation)
 
         def predict(episodes: Episodes) -> Tensor:
-            return scores("test", episodes).logits(alpha, 0.0)
+            return scores("test", episodes).logits(Mix(alpha))
 
         return Predictor(predict, chosen, "a head on base features")
 

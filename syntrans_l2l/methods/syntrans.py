@@ -1,7 +1,7 @@
 """The leaderboard's rows of SynTrans: the method and its controls."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Literal
 
 from syntrans_l2l.algorithms.fitting import fit_on_episodes
@@ -10,7 +10,6 @@ from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import required_bank
 from syntrans_l2l.methods.fitted import job, labelled, predictor
-from syntrans_l2l.semantics.bank import SemanticBank
 
 if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
     from syntrans_l2l.algorithms.syntrans import SynTrans
@@ -67,17 +66,17 @@ class SynTransRow(Method):
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         fitted = self.fit(arena, validation)
-        return predictor(fitted, arena, self.bank(arena), validation, self.parts.alphas)
+        return predictor(fitted, self.seen(arena), validation, self.parts.alphas)
 
     def fit(self, arena: Arena, validation: Episodes) -> "SynTrans":
         """The algorithm behind the row, for tasks of features; it has no table of classes yet."""
         choice = None
         if self.variant == "shuffled":
             choice = SynTransRow("full", self.parts).fit(arena, validation).choice
-        bank = self.bank(arena)
+        seen = self.seen(arena)
         algorithm = fit_on_episodes(
-            labelled(arena, "train", bank),
-            labelled(arena, "validation", bank),
+            labelled(seen, "train"),
+            labelled(seen, "validation"),
             validation,
             self.parts,
             choice=choice,
@@ -88,13 +87,16 @@ class SynTransRow(Method):
             algorithm.selected["selected with"] = "the true text"
         return algorithm
 
-    def bank(self, arena: Arena) -> SemanticBank | None:
-        """The class vectors that the variant uses.
+    def seen(self, arena: Arena) -> Arena:
+        """The arena with the text that the variant uses.
 
         Raises:
-            ValueError: there are none.
+            ValueError: there is none.
         """
         if not self.uses_text:
-            return None
-        bank = required_bank(arena, self.name)
-        return bank if self.variant == "full" else bank.shuffled(arena.seed)
+            return replace(arena, semantics=None, aligned_text=None)
+        bank, aligned = required_bank(arena, self.name), arena.aligned_text
+        if self.variant != "full":
+            bank = bank.shuffled(arena.seed)
+            aligned = aligned.shuffled(arena.seed) if aligned else None
+        return replace(arena, semantics=bank, aligned_text=aligned)

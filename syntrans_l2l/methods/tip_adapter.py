@@ -28,8 +28,9 @@ def cache_logits(affinity: Tensor, zero_shot: Tensor, alpha: float, beta: float)
 class TipAdapter(Method):
     """Zhang et al., "Tip-Adapter: training-free adaption of CLIP", ECCV 2022.
 
-    Its text classifier needs an encoder whose space the text shares. For another encoder, a
-    ridge regression on base classes carries the class vectors over: our adaptation.
+    Its text classifier needs an encoder whose space the text shares: a CLIP, or one that stage 1
+    has taught, through its projection. For another encoder, a ridge regression on base classes
+    carries the class vectors over: our adaptation.
 
     Args:
         shared_space: whether encoder and class vectors come from one CLIP.
@@ -61,13 +62,14 @@ class TipAdapter(Method):
             ValueError: no semantics, or class vectors of another width than the features.
         """
         features = arena.unit_features()
+        shared = arena.shared_features() if self.shared_space else features
         if self.shared_space:
             weights = {0.0: shared_vectors(arena, self.name)}
         else:
             weights = {p: ridge_weights(arena, self.name, p) for p in self.penalties}
         affinity = affinities(features["validation"], validation)
         zero_shot = {
-            p: class_cosines(features["validation"], each["validation"], validation)
+            p: class_cosines(shared["validation"], each["validation"], validation)
             for p, each in weights.items()
         }
         alpha, beta, penalty = choose(
@@ -77,7 +79,7 @@ class TipAdapter(Method):
         )
 
         def predict(episodes: Episodes) -> Tensor:
-            cosines = class_cosines(features["test"], weights[penalty]["test"], episodes)
+            cosines = class_cosines(shared["test"], weights[penalty]["test"], episodes)
             return cache_logits(affinities(features["test"], episodes), cosines, alpha, beta)
 
         values: dict[str, object] = {"alpha": alpha, "beta": beta}

@@ -17,11 +17,13 @@ class ZeroShot(Method):
     """The nearest class vector by cosine.
 
     Source: Radford et al., "Learning transferable visual models from natural language
-    supervision", ICML 2021, for an encoder whose space the text shares. For another encoder, a
-    ridge regression on base classes carries the vectors over: our adaptation.
+    supervision", ICML 2021, for an encoder whose space the text shares: a CLIP, or one that stage
+    1 has taught, through its projection. For another encoder, a ridge regression on base classes
+    carries the vectors over: our adaptation.
 
     Args:
-        shared_space: whether encoder and class vectors come from one CLIP.
+        shared_space: whether encoder and class vectors come from one CLIP, or the encoder was
+            taught by the CLIP whose text there is.
         penalties: the grid of the ridge, picked on validation episodes.
     """
 
@@ -45,7 +47,7 @@ class ZeroShot(Method):
         Raises:
             ValueError: no semantics, or class vectors of another width than the features.
         """
-        features = arena.unit_features()
+        features = arena.shared_features() if self.shared_space else arena.unit_features()
         chosen: dict[str, object] = {}
         if self.shared_space:
             weights = shared_vectors(arena, self.name)["test"]

@@ -1,11 +1,29 @@
-"""The multimodal classifier: visual and semantic weights mixed by alpha."""
+"""The multimodal classifier: visual and semantic weights mixed by alpha, and what joins them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The weights of the parts of a logit.
+
+    Args:
+        alpha: the share of the visual weight, in both views.
+        semantic_weight: b, of `cos(G_vs(query), s)`.
+        whitened_weight: k, of the cosine in the whitened view.
+        aligned_weight: c, of the cosine in the space that images and text share.
+    """
+
+    alpha: Tensor | float = 1.0
+    semantic_weight: float = 0.0
+    whitened_weight: float = 0.0
+    aligned_weight: float = 0.0
 
 
 def fuse(visual: Tensor, semantic: Tensor | None, alpha: Tensor | float) -> Tensor:
@@ -23,53 +41,93 @@ def fuse(visual: Tensor, semantic: Tensor | None, alpha: Tensor | float) -> Tens
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Inner products from which the logits of every alpha and semantic weight follow at once.
+class FusedCosines:
+    """Inner products from which cos(query, fuse(w_v, w_s, alpha)) follows for every alpha.
 
-    Shapes: visual, semantic and bridged [E, N * Q, N]: cosines of queries with w_v, with w_s, and
-    of bridged queries with class vectors; agreement [E, N]: the cosine of w_v with w_s.
+    Shapes: visual and semantic [E, N * Q, N]: cosines of queries with w_v and with w_s;
+    agreement [E, 1, N]: the cosine of w_v with w_s.
     """
 
     visual: Tensor
     semantic: Tensor
-    bridged: Tensor
     agreement: Tensor
 
-    def logits(self, alpha: Tensor | float, semantic_weight: float) -> Tensor:
-        """cos(query, fuse(w_v, w_s, alpha)) + b cos(G_vs(query), s): [E, N * Q, N].
+    def at(self, alpha: Tensor | float) -> Tensor:
+        """[E, N * Q, N]; at alpha = 1 the visual cosine comes back bit for bit.
 
-        b is the semantic weight. w need not be formed: |alpha w_v + (1 - alpha) w_s|^2 =
-        alpha^2 + (1 - alpha)^2 + 2 alpha (1 - alpha) cos(w_v, w_s). At alpha = 1 and b = 0 the
-        visual cosine comes back bit for bit.
+        w need not be formed: |alpha w_v + (1 - alpha) w_s|^2 =
+        alpha^2 + (1 - alpha)^2 + 2 alpha (1 - alpha) cos(w_v, w_s).
         """
-        if alpha == 1.0 and semantic_weight == 0.0:
+        if isinstance(alpha, float) and alpha == 1.0:
             return self.visual
         squared = alpha**2 + (1 - alpha) ** 2 + 2 * alpha * (1 - alpha) * self.agreement
-        norm = squared.clamp_min(1e-12).sqrt()[:, None]  # [E, 1, N]
-        mixed = (alpha * self.visual + (1 - alpha) * self.semantic) / norm
-        return mixed + semantic_weight * self.bridged
+        norm = squared.clamp_min(1e-12).sqrt()
+        return (alpha * self.visual + (1 - alpha) * self.semantic) / norm
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "FusedCosines":
+        """The same with every tensor changed."""
+        return FusedCosines(change(self.visual), change(self.semantic), change(self.agreement))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the logits of every mix are made of.
+
+    Shapes: plain and whitened, the cosines in the two views; bridged and aligned [E, N * Q, N]:
+    cosines of bridged queries with class vectors, and of aligned queries with the text's vectors.
+    None where there is no such part.
+    """
+
+    plain: FusedCosines
+    bridged: Tensor | None = None
+    whitened: FusedCosines | None = None
+    aligned: Tensor | None = None
+
+    def logits(self, mix: Mix) -> Tensor:
+        """The plain cosine + b bridged + k whitened + c aligned: [E, N * Q, N]."""
+        logits = self.plain.at(mix.alpha)
+        if self.bridged is not None and mix.semantic_weight != 0.0:
+            logits = logits + mix.semantic_weight * self.bridged
+        if self.whitened is not None and mix.whitened_weight != 0.0:
+            logits = logits + mix.whitened_weight * self.whitened.at(mix.alpha)
+        if self.aligned is not None and mix.aligned_weight != 0.0:
+            logits = logits + mix.aligned_weight * self.aligned
+        return logits
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Scores":
+        """The same with every tensor changed."""
+        return Scores(
+            self.plain.map(change),
+            None if self.bridged is None else change(self.bridged),
+            None if self.whitened is None else self.whitened.map(change),
+            None if self.aligned is None else change(self.aligned),
+        )
 
     @staticmethod
     def concatenate(parts: Sequence["Scores"]) -> "Scores":
         """Scores of batches, put together along E."""
-        return Scores(
-            *(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Scores))
-        )
+        joined = [_joined([getattr(part, each.name) for part in parts]) for each in fields(Scores)]
+        return Scores(*joined)
 
 
-def score(
-    query: Tensor, visual: Tensor, semantic: Tensor | None = None, bridged: Tensor | None = None
-) -> Scores:
-    """Scores of normalised queries [E, N * Q, D] for weights w_v, w_s [E, N, D].
+def _joined(parts: Sequence[Any]) -> Any:
+    """Tensors, or FusedCosines, put together along E; None where there are none."""
+    first = parts[0]
+    if isinstance(first, FusedCosines):
+        names = [each.name for each in fields(FusedCosines)]
+        return FusedCosines(*(torch.cat([getattr(p, name) for p in parts]) for name in names))
+    return None if first is None else torch.cat(list(parts))
+
+
+def fused_cosines(query: Tensor, visual: Tensor, semantic: Tensor | None = None) -> FusedCosines:
+    """Of normalised queries [E, N * Q, D] with weights w_v, w_s [E, N, D].
 
     Without w_s, the visual weight stands on both sides and alpha changes nothing.
     """
     visual = F.normalize(visual, dim=-1)
     semantic = visual if semantic is None else F.normalize(semantic, dim=-1)
-    cosine = torch.einsum("eqd,end->eqn", query, visual)
-    return Scores(
-        visual=cosine,
+    return FusedCosines(
+        visual=torch.einsum("eqd,end->eqn", query, visual),
         semantic=torch.einsum("eqd,end->eqn", query, semantic),
-        bridged=torch.zeros_like(cosine) if bridged is None else bridged,
-        agreement=(visual * semantic).sum(-1),
+        agreement=(visual * semantic).sum(-1)[:, None],
     )

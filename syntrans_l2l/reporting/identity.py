@@ -46,14 +46,19 @@ def identity(method: Method, arena: Arena, size: EpisodeSize, seed: int) -> dict
         seed: of the episodes.
     """
     semantics, recipe = arena.semantics, arena.recipes.get("student", {})
+    aligned = arena.aligned_text if arena.aligned_text is not semantics else None
     name = f"{type(method).__module__}.{type(method).__qualname__}"
     return {
         "method": digest({"name": name, "settings": method.settings(), "seed": arena.seed}),
         "code": code_digest(method, *_EVALUATION),
         "encoder": arena.student,
         "encoder_recipe": digest(recipe) if recipe else "",
-        "semantics": semantics.digest if semantics else "",
-        "semantics_kind": digest({"source": semantics.source}) if semantics else "",
+        "semantics": " ".join(bank.digest for bank in (semantics, aligned) if bank),
+        "semantics_kind": digest(
+            {"source": semantics.source, **({"aligned": aligned.source} if aligned else {})}
+        )
+        if semantics
+        else "",
         "data": arena.data.fingerprint,
         "episodes": digest(
             {

@@ -70,6 +70,11 @@ class SemanticBank:
             )
         return self.vectors[[rows[normal(name)] for name in class_names]]
 
+    def known(self, class_names: Sequence[str]) -> list[str]:
+        """Those of the names that have a vector."""
+        names = set(map(normal, self.class_names))
+        return [name for name in class_names if normal(name) in names]
+
     def _nearest(self, class_name: str) -> str:
         """A missing name, and how the bank spells it, where only case or separators differ."""
         loose = [name for name in self.class_names if _loose(name) == _loose(class_name)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, get_args
 
-from syntrans_l2l.array_file import as_vectors, read_arrays
+from syntrans_l2l.array_file import as_vectors, read_arrays, read_texts
 from syntrans_l2l.encoders.teacher import ClipTeacher, Templates
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.names import readable
@@ -59,6 +59,7 @@ class OpenClipText:
         self.templates = templates
         several = "" if templates == "single" else f" in {templates} templates"
         self.source = f"class names{several}, {teacher.source}"
+        self.model = teacher.source
 
     def key(self) -> dict[str, object]:
         return {"open_clip": self.teacher.digest, "prompt": PROMPT, "templates": self.templates}
@@ -104,7 +105,8 @@ class VectorFile:
     """A file of vectors made elsewhere: npz or safetensors.
 
     npz: `class_names` [C] and `vectors` [C, M]. safetensors: the tensor `vectors`, and
-    `class_names` as a JSON list in the file's metadata.
+    `class_names` as a JSON list in the file's metadata. A text `teacher` may name the model whose
+    text tower made them.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -118,6 +120,15 @@ class VectorFile:
                 "file with class_names and vectors"
             )
         self.source = self.path.name
+
+    @property
+    def model(self) -> str:
+        """The model whose text tower made the vectors; empty where the file does not say."""
+        return read_texts(self.path, ("teacher",)).get("teacher", "")
+
+    def known(self, class_names: Sequence[str]) -> list[str]:
+        """Those of the names that have a vector."""
+        return self.read().known(class_names)
 
     def key(self) -> dict[str, object]:
         return {"vectors": hashlib.sha256(self.path.read_bytes()).hexdigest()}

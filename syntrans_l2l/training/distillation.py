@@ -1,10 +1,13 @@
 """Stage 1: distillation of the CLIP teacher into the student, without labels.
 
-The paper's abstract speaks of an unsupervised proxy task; the losses are our reconstruction.
+The paper's abstract speaks of an unsupervised proxy task, and its summary of knowledge that comes
+"without fine-tuning the vision backbone"; that a frozen encoder with a projection is meant is our
+reconstruction.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,58 +18,52 @@ from syntrans_l2l.training.base import CosineClassifier
 from syntrans_l2l.training.batches import Batch, ImageTraining
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.loop import check_training_images, train_on_images
+from syntrans_l2l.training.projection import ProjectionTraining
+from syntrans_l2l.training.proxy_task import Lesson, Losses, ProxyTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distillation(ImageTraining):
-    """How stage 1 is run: weights of its losses, with S = n(P f(x)) and T the teacher's features.
+class Distillation(Losses, ImageTraining):
+    """How stage 1 is run, by the losses of `Losses`.
 
     Args:
-        mimicry: of `|| S - T ||^2` (CLIP-KD's feature distillation).
-        relational: lambda_rel, of `KL(softmax(T T'/t) || softmax(S S'/t))` within a batch.
-        contrast: of InfoNCE between S and T within a batch.
-        prompts: of `KL(softmax(T V'/t) || softmax(S V'/t))` with V the teacher's text vectors
-            of the base classes (PromptKD's form).
-        labels: beta, of the cosine classifier's cross-entropy, so that the student does not
-            forget; 0 is the strictly unsupervised form, and labels are never read.
-        temperature: t.
-        keep_projection: whether the student ends in P afterwards: M features in place of D.
+        encoder: "frozen" leaves the encoder as it is and learns P on its features, in seconds,
+            as `projection` says; "trained" trains the encoder with P on images, as
+            `ImageTraining` says.
+        projection: how P is learned on a frozen encoder.
+        labels: beta, of the cosine classifier's cross-entropy, so that a trained student does
+            not forget; 0 is the strictly unsupervised form, and labels are never read.
+        keep_projection: whether a trained student ends in P afterwards: A features in place of D.
+
+    Raises:
+        ValueError: no loss has a weight, or one is for a trained encoder only.
     """
 
+    encoder: Literal["frozen", "trained"] = "frozen"
+    projection: ProjectionTraining = field(default_factory=ProjectionTraining)
     epochs: int = 30
-    mimicry: float = 1.0
-    relational: float = 0.0
-    contrast: float = 0.0
-    prompts: float = 0.0
     labels: float = 0.0
-    temperature: float = 0.07
     keep_projection: bool = False
 
     def __post_init__(self) -> None:
-        weights = (self.mimicry, self.relational, self.contrast, self.prompts, self.labels)
+        if self.encoder not in ("frozen", "trained"):
+            raise ValueError(
+                f"Distillation.encoder must be 'frozen' or 'trained', got {self.encoder!r}"
+            )
+        weights = (*self.weights, self.labels)
         if min(weights) < 0 or max(weights) == 0:
             raise ValueError(f"Distillation needs a positive loss weight and no negative: {self}")
+        if self.encoder == "frozen" and (self.labels or self.keep_projection):
+            raise ValueError(
+                "Distillation.labels and keep_projection are for a trained encoder: set "
+                "Distillation.encoder = 'trained', or leave them"
+            )
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What the student learns from.
-
-    Args:
-        features: T, [n, M], normalised; computed once, on the images as they are.
-        labels: [n], read only where `Distillation.labels` is positive.
-        text_vectors: V, [B, M], normalised; read only where `Distillation.prompts` is positive.
-    """
-
-    features: Tensor
-    labels: Tensor | None = None
-    text_vectors: Tensor | None = None
-
-
-class Projection(nn.Module):
+class _Head(nn.Module):
     """P, and the classifier of the `labels` switch.
 
-    Shapes: features [n, D] -> [n, M], normalised.
+    Shapes: features [n, D] -> [n, A], normalised.
     """
 
     def __init__(self, features: int, width: int, classes: int) -> None:
@@ -86,8 +83,8 @@ def distil(
     *,
     job: Job,
     checkpoint_path: Path | None = None,
-) -> Student:
-    """Train `student` in place towards the teacher; returns it, or it with P behind it.
+) -> nn.Linear:
+    """Train `student` in place towards the teacher; returns P, features [n, D] -> [n, A].
 
     Args:
         student: as stage 0 left it, or untrained.
@@ -102,39 +99,27 @@ def distil(
             loss is switched on without what it reads.
     """
     check_training_images(images, len(lesson.features), "teacher features")
-    labels, text_vectors, device = lesson.labels, lesson.text_vectors, job.device
-    width = lesson.features.shape[1]
-    if settings.prompts:
-        check_text_vectors(text_vectors, width)
+    labels, device = lesson.labels, job.device
+    task = ProxyTask(lesson, settings, device)
     if settings.labels and labels is None:
         raise ValueError("Distillation.labels > 0 needs labels")
     classes = int(labels.max()) + 1 if settings.labels and labels is not None else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
-        projection = Projection(student.out_features, width, classes).to(device)
-    targets = lesson.features.to(device).float()
-    vectors = text_vectors.to(device).float() if text_vectors is not None else None
+        head = _Head(student.out_features, lesson.features.shape[1], classes).to(device)
     marks = labels.to(device) if labels is not None else None
 
     def loss(features: Tensor, batch: Batch) -> Tensor:
         places = batch.places
-        ours, theirs = projection(features), targets[places]
-        total: Tensor = settings.mimicry * (ours - theirs).square().sum(-1).mean()
-        if settings.relational:
-            total = total + settings.relational * relational_kl(ours, theirs, settings.temperature)
-        if settings.contrast:
-            total = total + settings.contrast * info_nce(ours, theirs, settings.temperature)
-        if settings.prompts and vectors is not None:
-            kl = similarity_kl(ours @ vectors.T, theirs @ vectors.T, settings.temperature)
-            total = total + settings.prompts * kl
-        if projection.classifier is not None and marks is not None:
-            logits = projection.classifier(features)
+        total = task.loss(head(features), places)
+        if head.classifier is not None and marks is not None:
+            logits = head.classifier(features)
             total = total + settings.labels * F.cross_entropy(logits, marks[places])
         return total
 
     train_on_images(
         student,
-        projection,
+        head,
         loss,
         images,
         settings,
@@ -142,45 +127,14 @@ def distil(
         job=job,
         checkpoint_path=checkpoint_path,
     )
-    return with_projection(student, projection.linear) if settings.keep_projection else student
+    return head.linear.eval()
 
 
 def with_projection(student: Student, linear: nn.Linear) -> Student:
-    """The student with P behind it: M features."""
+    """The student with P behind it: A features."""
     encoder = nn.Sequential(student.encoder, linear)
     name = f"{student.name}, projected"
     longer = Student(encoder, linear.out_features, name, views=student.views)
     longer.mean.copy_(student.mean)
     longer.std.copy_(student.std)
     return longer.eval()
-
-
-def check_text_vectors(text_vectors: Tensor | None, width: int) -> None:
-    """Raise ValueError where the text vectors are not as wide as the teacher's features."""
-    if text_vectors is None or text_vectors.ndim != 2 or text_vectors.shape[1] != width:
-        shape = "none" if text_vectors is None else list(text_vectors.shape)
-        raise ValueError(
-            f"text vectors must be [C, {width}] to meet the teacher's image features, got {shape}; "
-            "encode the text with the same teacher"
-        )
-
-
-def similarity_kl(ours: Tensor, theirs: Tensor, temperature: float) -> Tensor:
-    """`KL(softmax(theirs / t) || softmax(ours / t))`, mean over rows [n, C] -> []."""
-    log_ours = F.log_softmax(ours / temperature, dim=-1)
-    log_theirs = F.log_softmax(theirs / temperature, dim=-1)
-    return F.kl_div(log_ours, log_theirs, log_target=True, reduction="batchmean")
-
-
-def relational_kl(ours: Tensor, theirs: Tensor, temperature: float) -> Tensor:
-    """`similarity_kl` of the batch with itself, without each image's likeness to itself."""
-    off = ~torch.eye(len(ours), dtype=torch.bool, device=ours.device)
-    ours, theirs = ((x @ x.T)[off].view(len(x), len(x) - 1) for x in (ours, theirs))
-    return similarity_kl(ours, theirs, temperature)
-
-
-def info_nce(ours: Tensor, theirs: Tensor, temperature: float) -> Tensor:
-    """Each image picks its own teacher feature among those of its batch."""
-    return F.cross_entropy(
-        ours @ theirs.T / temperature, torch.arange(len(ours), device=ours.device)
-    )

@@ -57,8 +57,8 @@ def test_its_accuracies_are_those_of_the_table(arena: Arena, variant: Variant, s
     if (bank := row.bank(arena)) is not None:
         algorithm.set_classes_(bank.select(arena.data.test.class_names))
     if variant in ("full", "shuffled"):
-        assert algorithm.choice is not None and algorithm.choice.alpha < 1
-        assert algorithm.choice.semantic_weight > 0
+        assert algorithm.choice is not None and algorithm.choice.mix.alpha < 1
+        assert algorithm.choice.mix.semantic_weight > 0
     features, labels = arena.features["test"], test.query_labels()
     accuracies = []
     for support, query, ids in zip(test.support, test.query, test.class_ids, strict=True):

@@ -13,11 +13,13 @@ from torch.nn import functional as F
 
 from syntrans_l2l import LabelledFeatures, SynTransSettings, fit_syntrans
 from syntrans_l2l.algorithms import stages
+from syntrans_l2l.algorithms.mixing import MIX, STAGE_4
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.statistics import episode_accuracies
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.syntrans import SynTransRow
+from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.seeds import derived
 from syntrans_l2l.training.bridge import BridgeTraining, fit_bridges, make_folds
 from syntrans_l2l.training.job import Job
@@ -56,7 +58,7 @@ def test_from_two_files_to_answers(given: tuple[LabelledFeatures, LabelledFeatur
     algorithm = fit_syntrans(*given, SETTINGS, shots=2, **SMALL)
     values = algorithm.selected["values"]
     assert isinstance(values, dict)
-    assert list(values) == ["alpha", "semantic weight", "stage 4"]
+    assert list(values) == [*MIX, STAGE_4]
     assert algorithm.selected["episodes"] == 30
     with pytest.raises(ValueError, match="no class vectors"):
         algorithm.adapt(torch.randn(3, D), torch.arange(3), [0, 1, 2])
@@ -110,14 +112,12 @@ def test_the_rows_accuracies_are_those_of_the_plain_formula(arena: Arena, shots:
     validation, test = (episodes_of(arena.data, s, 100, shots) for s in ("validation", "test"))
     row = SynTransRow("full", parts)
     choice = row.fit(arena, validation).choice
-    assert choice is not None and choice.alpha < 1
+    assert choice is not None and choice.mix.alpha < 1
     actual = accuracies_of(row.prepare(arena, validation).predict, test)
-    assert torch.equal(actual, plainly(arena, parts, test, choice.alpha, choice.semantic_weight))
+    assert torch.equal(actual, plainly(arena, parts, test, choice.mix))
 
 
-def plainly(
-    arena: Arena, parts: SynTransSettings, test: Episodes, alpha: float, weight: float
-) -> Tensor:
+def plainly(arena: Arena, parts: SynTransSettings, test: Episodes, mix: Mix) -> Tensor:
     """Accuracies in percent, [E]."""
     assert arena.semantics is not None
 
@@ -132,15 +132,29 @@ def plainly(
         make_folds(len(base), parts.folds, seed=derived(arena.seed, "folds")), parts.bridge,
         seed=arena.seed, stage="",
     )  # fmt: skip
-    z = unit(arena.features["test"])
+    z, images = unit(arena.features["test"]), unit(arena.features["train"])
+    labels, alpha = arena.data.train.labels, float(mix.alpha)
+    means = torch.stack([images[labels == c].mean(0) for c in range(len(base))])
+    rest = images - means[labels]
+    within, eye = rest.T @ rest / len(rest), torch.eye(z.shape[1])
+    shrunk = 0.7 * within + 0.3 * within.trace() / len(eye) * eye
+    values, vectors = torch.linalg.eigh(shrunk.double())
+    root = (vectors @ torch.diag(values**-0.5) @ vectors.T).float()
+    seen, seen_base = (unit((x - images.mean(0)) @ root) for x in (z, images))
+    centres = unit(torch.stack([seen_base[labels == c].mean(0) for c in range(len(base))]))
+    gram = s_base @ s_base.T + 0.3 * torch.eye(len(base))
+    mapping = s_base.T @ torch.linalg.inv(gram) @ (centres - centres.mean(0))
+    of_text = unit(centres.mean(0) + s_novel @ mapping)
     accuracies = []
     for ids, support, query in zip(test.class_ids, test.support, test.query, strict=True):
         mean = z[support].mean(1)  # [N, D]
-        made = unit(sum((g.to_visual(s_novel[ids], mean) for g in bridges), torch.zeros(())))
+        made = unit(sum((g.to_visual(s_novel[ids], unit(mean)) for g in bridges), torch.zeros(())))
         w = unit(alpha * unit(mean) + (1 - alpha) * made)
         asked = z[query.flatten()]  # [N * Q, D]
         there = unit(sum((g.to_semantic(asked) for g in bridges), torch.zeros(())))
-        logits = asked @ w.T + weight * there @ s_novel[ids].T
+        logits = asked @ w.T + mix.semantic_weight * there @ s_novel[ids].T
+        w_seen = unit(alpha * unit(seen[support].mean(1)) + (1 - alpha) * of_text[ids])
+        logits = logits + mix.whitened_weight * seen[query.flatten()] @ w_seen.T
         accuracies.append(episode_accuracies(logits[None], test.query_labels()))
     return torch.cat(accuracies)
 
@@ -233,7 +247,8 @@ def test_without_stage_4_its_needs_are_not_asked_for(
 ) -> None:
     off = replace(SETTINGS, meta=MetaTraining(iterations=0, queries=1000), folds=4)
     assert fit_syntrans(*given, off, **SMALL).selected["grid"] == {
-        "alpha": list(off.alphas), "semantic weight": list(off.semantic_weights), "stage 4": ["off"]
+        "alpha": list(off.alphas), "semantic weight": list(off.semantic_weights),
+        "whitened weight": list(off.whitened_weights), "aligned weight": [0.0], "stage 4": ["off"],
     }  # fmt: skip
     SynTransRow("full", off).check({f"c{number}": 2 for number in range(8)}, ways=5, shots=1)
 

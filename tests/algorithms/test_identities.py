@@ -5,18 +5,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from syntrans_l2l.algorithms.labelled_features import Aligned
 from syntrans_l2l.algorithms.one_product import OneProduct
-from syntrans_l2l.algorithms.scoring import Given, episode_scores, to_semantic
+from syntrans_l2l.algorithms.parts import FittedParts
+from syntrans_l2l.algorithms.scoring import Given, episode_scores, given_of, to_semantic
 from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.protonet import cosine_predict
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
-from syntrans_l2l.networks.fusion import fuse, score
+from syntrans_l2l.networks.fusion import Mix, fuse, fused_cosines
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.networks.whitening import WhitenedView
 
-D, M, B = 12, 8, 10
+D, M, A, B = 12, 8, 7, 10
 
 
 def make_classifier(
@@ -61,8 +64,8 @@ def test_alpha_one_is_cosine_protonet_bit_for_bit(
     scores = episode_scores(classifier, given, episodes)
     prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
     expected = features[episodes.query].flatten(1, 2) @ prototypes.mT
-    assert torch.equal(scores.logits(1.0, 0.0), expected)
-    assert not torch.allclose(scores.logits(0.5, 0.0), expected)
+    assert torch.equal(scores.logits(Mix(1.0)), expected)
+    assert not torch.allclose(scores.logits(Mix(0.5)), expected)
 
 
 def test_alpha_zero_without_the_visual_input_is_zero_shot(
@@ -72,22 +75,25 @@ def test_alpha_zero_without_the_visual_input_is_zero_shot(
     moved = Episodes(episodes.class_ids, episodes.support.flip(0), episodes.query)
     for visual_input in (False, True):
         classifier, bridges = make_classifier(learned=False, visual_input=visual_input)
-        given = Given(features, to_semantic(bridges, features), semantics)
+        given = everything(bridges, features, semantics)
         same, other = (
-            episode_scores(classifier, given, each).logits(0.0, 0.3) for each in (episodes, moved)
+            episode_scores(classifier, given, each).logits(Mix(0.0, 0.3))
+            for each in (episodes, moved)
         )
         assert torch.equal(same, other) == (not visual_input)
 
 
 def test_the_order_of_classes_does_not_matter(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    given = Given(features, to_semantic(bridges, features), semantics)
+    given = everything(bridges, features, semantics)
     episodes, order = draw(), torch.tensor([3, 0, 4, 1, 2])
     permuted = Episodes(
         episodes.class_ids[:, order], episodes.support[:, order], episodes.query[:, order]
     )
     logits, other = (
-        episode_scores(classifier, given, each).logits(0.4, 0.2).unflatten(1, (5, -1))
+        episode_scores(classifier, given, each)
+        .logits(Mix(0.4, 0.2, 0.7, 3.0))
+        .unflatten(1, (5, -1))
         for each in (episodes, permuted)
     )
     torch.testing.assert_close(logits[:, order][..., order], other)
@@ -95,11 +101,12 @@ def test_the_order_of_classes_does_not_matter(features: Tensor, semantics: Tenso
 
 def test_the_order_of_shots_does_not_matter(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    given = Given(features, to_semantic(bridges, features), semantics)
+    given = everything(bridges, features, semantics)
     episodes = draw()
     permuted = Episodes(episodes.class_ids, episodes.support[:, :, [2, 0, 1]], episodes.query)
     logits, other = (
-        episode_scores(classifier, given, each).logits(0.4, 0.2) for each in (episodes, permuted)
+        episode_scores(classifier, given, each).logits(Mix(0.4, 0.2, 0.7, 3.0))
+        for each in (episodes, permuted)
     )
     torch.testing.assert_close(logits, other)
 
@@ -109,18 +116,42 @@ def test_scores_equal_the_cosine_to_the_fused_weight(features: Tensor, alpha: fl
     torch.manual_seed(4)
     visual, semantic = torch.randn(2, 7, 5, D)
     query = features[:20].expand(7, -1, -1)
-    bridged = torch.randn(7, 20, 5)
     weight = fuse(visual, semantic, alpha)
-    expected = torch.einsum("eqd,end->eqn", query, weight) + 0.3 * bridged
-    actual = score(query, visual, semantic, bridged).logits(alpha, 0.3)
+    expected = torch.einsum("eqd,end->eqn", query, weight)
+    actual = fused_cosines(query, visual, semantic).at(alpha)
     torch.testing.assert_close(actual, expected)
 
 
+def whitened_view(semantic_dim: int = M) -> WhitenedView:
+    """A view as if it were fitted: no buffer is what it starts with."""
+    generator = torch.Generator().manual_seed(7)
+    view = WhitenedView(D, semantic_dim)
+    for name, buffer in view.named_buffers():
+        setattr(view, name, buffer + 0.4 * torch.randn(buffer.shape, generator=generator))
+    return view
+
+
+def projection() -> nn.Module:
+    """Into a space of another width than M, where images and text meet."""
+    torch.manual_seed(8)
+    return nn.Linear(D, A)
+
+
+def everything(bridges: list[Bridge], features: Tensor, semantics: Tensor) -> Given:
+    """All parts: bridge, whitened view and a shared space."""
+    texts = torch.randn(len(semantics), A, generator=torch.Generator().manual_seed(9))
+    aligned = Aligned(projection()(features), texts)
+    return given_of(features, semantics, bridges=bridges, view=whitened_view(), aligned=aligned)
+
+
 def plain_logits(
-    classifier: MultimodalClassifier, given: Given, episodes: Episodes, alpha: float, b: float
+    classifier: MultimodalClassifier, given: Given, episodes: Episodes, mix: Mix
 ) -> Tensor:
     """The oracle of all forwards, a query and a class at a time: [E, N * Q, N]."""
     assert given.bridged is not None and given.vectors is not None
+    assert given.whitened is not None and given.whitened.weights is not None
+    assert given.aligned is not None and given.aligned.vectors is not None
+    alpha, b, k, c = mix.alpha, mix.semantic_weight, mix.whitened_weight, mix.aligned_weight
     logits = torch.empty(len(episodes), episodes.ways * episodes.queries, episodes.ways)
     for e, (ids, support, query) in enumerate(
         zip(episodes.class_ids, episodes.support, episodes.query, strict=True)
@@ -130,30 +161,54 @@ def plain_logits(
             w_v, w_s = classifier.weights(given.features[support[n]][None, None], s[None, None])
             assert w_s is not None
             mixed = alpha * w_v / w_v.norm() + (1 - alpha) * w_s / w_s.norm()
+            seen = given.whitened.features
+            mean, of_text = seen[support[n]].mean(0), given.whitened.weights[class_id]
+            there = alpha * mean / mean.norm() + (1 - alpha) * of_text / of_text.norm()
             for q, image in enumerate(query.flatten().tolist()):
                 cosine = given.features[image] @ (mixed / mixed.norm()).flatten()
-                logits[e, q, n] = cosine + b * given.bridged[image] @ s
+                logits[e, q, n] = (
+                    cosine
+                    + b * given.bridged[image] @ s
+                    + k * seen[image] @ there / there.norm()
+                    + c * given.aligned.features[image] @ given.aligned.vectors[class_id]
+                )
     return logits
 
 
 @pytest.mark.parametrize("shots", [1, 3])
-@pytest.mark.parametrize(("alpha", "b"), [(0.0, 0.0), (0.3, 0.4), (1.0, 0.2), (1.0, 0.0)])
+@pytest.mark.parametrize(
+    "mix",
+    [Mix(0.0), Mix(0.3, 0.4), Mix(1.0, 0.2), Mix(1.0), Mix(0.4, 0.0, 0.7), Mix(1.0, 0.0, 5.0),
+     Mix(0.6, 0.0, 0.0, 3.0), Mix(0.3, 0.4, 0.7, 3.0)],
+)  # fmt: skip
 @torch.no_grad()
 def test_every_forward_is_the_plain_formula(
-    features: Tensor, semantics: Tensor, shots: int, alpha: float, b: float
+    features: Tensor, semantics: Tensor, shots: int, mix: Mix
 ) -> None:
     """The grid's scores, one product, the learn2learn algorithm and stage 4's own forward."""
     classifier, bridges = make_classifier(learned=True)
-    given = Given(features, to_semantic(bridges, features), semantics)
+    given = everything(bridges, features, semantics)
     episodes = draw(shots, count=6)
-    expected = plain_logits(classifier, given, episodes, alpha, b)
-    torch.testing.assert_close(
-        episode_scores(classifier, given, episodes).logits(alpha, b), expected
-    )
-    classify = OneProduct(classifier, given, alpha, b)
+    expected = plain_logits(classifier, given, episodes, mix)
+    torch.testing.assert_close(episode_scores(classifier, given, episodes).logits(mix), expected)
+    classify = OneProduct(classifier, given, mix)
     for _ in range(2):  # the second time from kept weights
         torch.testing.assert_close(classify.logits(episodes), expected)
-    algorithm = SynTrans(nn.Identity(), classifier, semantics, alpha=alpha, semantic_weight=b)
+    assert given.aligned is not None
+    fitted = FittedParts(
+        view=whitened_view(),
+        whitened_weight=mix.whitened_weight,
+        aligned_weight=mix.aligned_weight,
+    )
+    algorithm = SynTrans(
+        nn.Identity(),
+        classifier,
+        alpha=float(mix.alpha),
+        semantic_weight=mix.semantic_weight,
+        fitted=fitted,
+    )
+    algorithm.set_projection_(projection())
+    algorithm.set_classes_(semantics, aligned=given.aligned.vectors)
     for e, (ids, support, query) in enumerate(
         zip(episodes.class_ids, episodes.support, episodes.query, strict=True)
     ):
@@ -162,13 +217,13 @@ def test_every_forward_is_the_plain_formula(
         torch.testing.assert_close(
             algorithm(features[query.flatten()]), classifier.temperature * expected[e]
         )
-    if b == 0.0:  # stage 4 trains without it, at the learned alpha
+    if mix == Mix(0.0):  # stage 4 trains on the plain cosine, at the learned alpha
         learned = float(classifier.alpha_logit.sigmoid())
         logits = classifier(
             features[episodes.support], features[episodes.query].flatten(1, 2),
             semantics[episodes.class_ids],
         )  # fmt: skip
-        plain = plain_logits(classifier, given, episodes, learned, 0.0)
+        plain = plain_logits(classifier, given, episodes, Mix(learned))
         torch.testing.assert_close(logits, classifier.temperature * plain)
 
 
@@ -177,21 +232,21 @@ def test_one_product_at_alpha_one_is_cosine_protonet_bit_for_bit(
     features: Tensor, semantics: Tensor, shots: int
 ) -> None:
     classifier, bridges = make_classifier(learned=False)
-    bridged, episodes = to_semantic(bridges, features), draw(shots, count=50)
+    episodes = draw(shots, count=50)
     expected = cosine_predict(features)(episodes)
     prototypes = F.normalize(features[episodes.support].mean(2), dim=-1)
     assert torch.equal(expected, features[episodes.query].flatten(1, 2) @ prototypes.mT)
     for classify in (
-        OneProduct(classifier, Given(features, bridged, semantics), 1.0, 0.0),
-        OneProduct(classifier, Given(features), 1.0, 0.0),
+        OneProduct(classifier, everything(bridges, features, semantics), Mix(1.0)),
+        OneProduct(classifier, Given(features), Mix(1.0)),
     ):
         assert torch.equal(classify.logits(episodes), expected)
 
 
 def test_a_shots_weight_is_made_once(features: Tensor, semantics: Tensor) -> None:
     classifier, bridges = make_classifier(learned=True)
-    given = Given(features, to_semantic(bridges, features), semantics)
-    classify = OneProduct(classifier, given, 0.3, 0.4)
+    given = everything(bridges, features, semantics)
+    classify = OneProduct(classifier, given, Mix(0.3, 0.4, 0.7, 3.0))
     made: list[Tensor] = []
     classifier.generator.register_forward_hook(lambda *call: made.append(call[2]))
     for _ in range(2):

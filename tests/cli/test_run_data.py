@@ -16,8 +16,7 @@ from syntrans_l2l.datasets.fc100 import CLASSES as FC100
 TINY = (
     *SMALL[:1],
     "BaseTraining.epochs = 1",
-    "Distillation.epochs = 1",
-    "Distillation.batch_size = 64",
+    "ProjectionTraining.steps = 2",
     "BaseTraining.batch_size = 64",
     "Experiment.shots = [1]",
     "Experiment.queries = 2",
@@ -56,7 +55,7 @@ def test_from_true_file_formats_to_a_table(tmp_path: Path, name: str) -> None:
     assert result.returncode == 0, result.stderr
     written = records(tmp_path / "out")
     assert [record["method"] for record in written] == [
-        "protonet_cosine", "maml", "clip_zero_shot", "protonet_distilled", "syntrans_visual",
+        "protonet_cosine", "maml", "clip_zero_shot", "zero_shot_projected", "syntrans_visual",
         "syntrans_shuffled", "syntrans_names", "syntrans"]  # fmt: skip
     datasets = {"mini": "mini_imagenet", "tiered": "tiered_imagenet", "cub": "cub"}
     assert {record["dataset"] for record in written} == {datasets[name]}

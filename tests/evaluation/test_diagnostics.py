@@ -5,7 +5,7 @@ from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.diagnostics import alpha_curve, of_answers, of_weights
 from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95
 from syntrans_l2l.networks.classifier import MultimodalClassifier
-from syntrans_l2l.networks.fusion import score
+from syntrans_l2l.networks.fusion import Mix, Scores, fused_cosines
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
 
 
@@ -49,11 +49,12 @@ def test_the_curve_is_the_accuracy_of_each_alpha() -> None:
     drawn = episodes()
     noise = torch.randn(4, 60, 12, 8, generator=torch.Generator().manual_seed(1))
     weights = F.normalize(noise[1:3, :, :3], dim=-1)
-    scores = score(F.normalize(noise[0], dim=-1), weights[0], weights[1], noise[3, :, :, :3])
+    cosines = fused_cosines(F.normalize(noise[0], dim=-1), weights[0], weights[1])
+    scores = Scores(cosines, noise[3, :, :, :3])
     alphas = torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64)
-    curve = alpha_curve(scores, drawn, alphas, 0.1)
+    curve = alpha_curve(scores, drawn, alphas, Mix(0.5, 0.1))
     for row, alpha in zip(curve, alphas.tolist(), strict=True):
-        one = mean_ci95(episode_accuracies(scores.logits(alpha, 0.1), drawn.query_labels()))
+        one = mean_ci95(episode_accuracies(scores.logits(Mix(alpha, 0.1)), drawn.query_labels()))
         assert row.tolist() == torch.tensor(one).tolist()
     assert len({float(mean) for mean, _ in curve}) == 3
 

@@ -24,11 +24,12 @@ from syntrans_l2l import (
 )
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.algorithms.lightning import LightningSynTrans
-from syntrans_l2l.algorithms.selection import Choice
+from syntrans_l2l.algorithms.mixing import Choice, Selection
 from syntrans_l2l.datasets.base import SPLITS, FewShotData
 from syntrans_l2l.episodes.tasks import SemanticTaskset, SplitDataset
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.protonet import ProtoNet
+from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.training.bridge import BridgeTraining
 from syntrans_l2l.training.meta import MetaTraining
 
@@ -188,8 +189,11 @@ def test_the_batched_evaluator_equals_a_plain_loop(
         semantic_weights=(0.2,),
     )
     validation, test = (episodes_of(arena.data, s, 60, shots=2) for s in ("validation", "test"))
-    row, choice = SynTransRow("full", parts), Choice(0, 0.3, 0.2)
-    monkeypatch.setattr("syntrans_l2l.algorithms.fitting.select", lambda *_: choice)
+    row, choice = SynTransRow("full", parts), Choice(0, Mix(0.3, 0.2))
+    monkeypatch.setattr(
+        "syntrans_l2l.algorithms.fitting.select",
+        lambda *_: Selection(choice, torch.zeros(2, 1, 1, 1, 1)),
+    )
     assert arena.semantics is not None
     table = arena.semantics.select(arena.data.test.class_names)
     algorithm = row.fit(arena, validation).set_classes_(table).set_encoder_(network)

@@ -10,7 +10,8 @@ from common import accuracies_of, episodes_of
 from torch import Tensor
 from torch.nn import functional as F
 
-from syntrans_l2l.algorithms.selection import Choice, class_accuracies, select
+from syntrans_l2l.algorithms.mixing import Choice, select
+from syntrans_l2l.algorithms.selection import class_accuracies
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.datasets.base import FewShotData
@@ -18,7 +19,7 @@ from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.syntrans import SynTransRow, Variant
-from syntrans_l2l.networks.fusion import Scores
+from syntrans_l2l.networks.fusion import FusedCosines, Mix, Scores
 from syntrans_l2l.training.bridge import (
     BridgeTraining,
     class_centres,
@@ -168,8 +169,13 @@ def test_the_key_of_a_bridge_names_the_precision_it_is_fitted_in() -> None:
 
 
 def scores(visual: Tensor, semantic: Tensor) -> Scores:
-    zeros = torch.zeros_like(visual)
-    return Scores(visual, semantic, zeros, torch.zeros(visual.shape[0], visual.shape[2]))
+    agreement = torch.zeros(visual.shape[0], 1, visual.shape[2])
+    return Scores(FusedCosines(visual, semantic, agreement))
+
+
+def picked(candidates: list[Scores], episodes: Episodes, alphas: tuple[float, ...]) -> Choice:
+    others = {f"{part} weight": [0.0] for part in ("semantic", "whitened", "aligned")}
+    return select(candidates, episodes, {"alpha": alphas, **others}).choice
 
 
 def test_selection_takes_what_validation_shows_and_no_more(data: FewShotData) -> None:
@@ -178,12 +184,12 @@ def test_selection_takes_what_validation_shows_and_no_more(data: FewShotData) ->
     labels = episodes.query_labels()
     noise, other = torch.randn(2, 200, 25, 5, generator=generator)
     right = F.one_hot(labels, 5).float()
-    helpful = select([scores(noise, noise + 2 * right)], episodes, (0.0, 0.5, 1.0), (0.0,))
-    assert helpful == Choice(0, 0.0, 0.0)
-    useless = select([scores(noise + right, other)], episodes, (0.0, 0.5, 0.95, 1.0), (0.0,))
-    assert useless == Choice(0, 1.0, 0.0)
+    helpful = picked([scores(noise, noise + 2 * right)], episodes, (0.0, 0.5, 1.0))
+    assert helpful == Choice(0, Mix(0.0))
+    useless = picked([scores(noise + right, other)], episodes, (0.0, 0.5, 0.95, 1.0))
+    assert useless == Choice(0, Mix(1.0))
     trained = scores(noise + 2 * right, other)
-    assert select([scores(noise, other), trained], episodes, (1.0,), (0.0,)) == Choice(1, 1.0, 0.0)
+    assert picked([scores(noise, other), trained], episodes, (1.0,)) == Choice(1, Mix(1.0))
 
 
 def test_a_gain_on_one_class_only_is_not_taken(data: FewShotData) -> None:
@@ -193,8 +199,8 @@ def test_a_gain_on_one_class_only_is_not_taken(data: FewShotData) -> None:
     noise = torch.randn(500, 25, 5, generator=generator)
     favoured = (episodes.class_ids == 2).repeat_interleave(5, dim=1)[..., None]  # [E, N * Q, 1]
     for gain, chosen in ((3 * right * favoured, 1.0), (3 * right, 0.0)):
-        choice = select([scores(noise, noise + gain)], episodes, (0.0, 1.0), (0.0,))
-        assert choice.alpha == chosen
+        choice = picked([scores(noise, noise + gain)], episodes, (0.0, 1.0))
+        assert choice.mix.alpha == chosen
 
 
 def test_class_accuracies_by_hand() -> None:

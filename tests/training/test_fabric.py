@@ -21,8 +21,9 @@ from syntrans_l2l.training.fabric import FabricWorkers
 from syntrans_l2l.encoders.factories import resnet12
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import BaseTraining, train_base
-from syntrans_l2l.training.distillation import Distillation, Lesson, distil
+from syntrans_l2l.training.distillation import Distillation, distil
 from syntrans_l2l.training.job import Job
+from syntrans_l2l.training.proxy_task import Lesson
 from syntrans_l2l.training.workers import ALONE
 
 folder, devices = Path(sys.argv[1]), int(sys.argv[2])
@@ -44,7 +45,8 @@ for name in ("plain", "normalised"):
     path = folder / f"{name}{devices}.pt"
     base = BaseTraining(**settings, mixup=0.2, rotation=0.5, hole=0.3, average=0.9, smoothing=0.1)
     losses = train_base(student, images, labels, base, **common, checkpoint_path=path).loss
-    every = Distillation(**settings, relational=1.0, contrast=0.1, prompts=1.0, labels=1.0)
+    weights = {"relational": 1.0, "contrast": 0.1, "prompts": 1.0, "labels": 1.0}
+    every = Distillation(**settings, encoder="trained", **weights)
     distil(student, images, Lesson(targets, labels, vectors), every, **common)
     result[name] = {"losses": losses, "weights": dict(student.state_dict())}
 torch.save(result, folder / f"{devices}_{workers.rank}.pt")
