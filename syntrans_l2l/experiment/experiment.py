@@ -39,6 +39,7 @@ from syntrans_l2l.experiment.teacher_text import TextOfTeacher, check_width
 from syntrans_l2l.methods.base import Arena, Method
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.identity import with_code
+from syntrans_l2l.reporting.learning import keep_learning
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.reporting.versions import package_versions
 from syntrans_l2l.semantics.bank import SemanticBank
@@ -282,6 +283,9 @@ class Experiment:
             reference: Reference | None = None
             for row in rows:
                 arena = self.arena(row, preparation)
+                if row.method.uses_student:
+                    encoded = preparation.encoded(row.encoder)
+                    keep_learning(store.out, encoded.hash, encoded.curve)
                 record = self.cell(row, arena, size.shots).record(
                     reference, store, config, versions
                 )

@@ -232,6 +232,12 @@ def read_diagnostics(path: Path) -> tuple[dict[str, Tensor], list[str]]:
     return load_file(path), names
 
 
+def bank_of(record: Record) -> Path | None:
+    """Where the phrases behind a collected record's vectors lie; None where none were kept."""
+    path = Path(record.diagnostics).parent.parent / "banks" / f"{record.descriptor_hash}.json"
+    return path if record.descriptor_hash and path.is_file() else None
+
+
 def percent(right: Tensor, answers: int) -> Tensor:
     """Counts of right answers as accuracies, with the very bits of `episode_accuracies`."""
     return right.double() / answers * 100.0
