@@ -29,7 +29,7 @@ from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.protonet import ProtoNet
-from syntrans_l2l.methods.syntrans import SynTransRow
+from syntrans_l2l.methods.syntrans import SynTransRow, Variant
 from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.semantics.text_encoder import VectorFile
@@ -48,6 +48,7 @@ LABELS = torch.arange(len(OF)).repeat_interleave(IMAGES)
 TEACHER = VECTORS[LABELS] + 0.4 * torch.randn(len(LABELS), A, generator=GENERATOR)
 FEATURES = TEACHER @ torch.randn(A, D, generator=GENERATOR)
 FEATURES = FEATURES + 0.5 * torch.randn(len(LABELS), D, generator=GENERATOR)
+VARIANTS: tuple[Variant, ...] = ("full", "shuffled", "visual")
 SHORT = Distillation(projection=ProjectionTraining(epochs=60, learning_rate=1e-2))
 
 
@@ -85,7 +86,7 @@ def experiment(folder: Path, **changes: Any) -> Experiment:
         "dataset": FeatureBenchmark(write(folder, "brought.npz")),
         "methods": [
             ProtoNet("cosine"),
-            Row(method=ZeroShot(), encoder="distilled"),  # type: ignore[arg-type]
+            Row(method=ZeroShot(), encoder="distilled"),
         ],
         "text_encoder": vectors(folder),
         "teacher_text": vectors(folder, first=8),
@@ -126,8 +127,8 @@ def test_syntrans_meets_the_teachers_text(tmp_path: Path) -> None:
     """The vectors of the bridge know nothing, those of the teacher do; shuffled, they do not."""
     np.savez(tmp_path / "noise.npz", class_names=CLASSES, vectors=np.random.randn(len(OF), 4))
     rows = [
-        Row(method=SynTransRow(variant, short()), encoder="distilled", name=variant)  # type: ignore[arg-type]
-        for variant in ("full", "shuffled", "visual")
+        Row(method=SynTransRow(variant, short()), encoder="distilled", name=variant)
+        for variant in VARIANTS
     ]
     made = experiment(tmp_path, methods=[ProtoNet("cosine"), *rows],
                       text_encoder=VectorFile(tmp_path / "noise.npz"))  # fmt: skip

@@ -1,5 +1,6 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,10 +20,9 @@ BASE = random_split(4, 16, "base")
 TARGETS = F.normalize(torch.randn(64, 6, generator=torch.Generator().manual_seed(3)), dim=-1)
 
 
-def settings(**changes: object) -> Distillation:
-    return Distillation(
-        **{"encoder": "trained", "epochs": 3, "batch_size": 32, "precision": "float32", **changes}
-    )  # type: ignore[arg-type]
+def settings(**changes: Any) -> Distillation:
+    short: dict[str, Any] = {"encoder": "trained", "epochs": 3, "batch_size": 32}
+    return Distillation(**{**short, "precision": "float32", **changes})
 
 
 def weights(
