@@ -125,7 +125,11 @@ def test_a_features_file_goes_through_stage_1(tmp_path: Path) -> None:
 
 def test_syntrans_meets_the_teachers_text(tmp_path: Path) -> None:
     """The vectors of the bridge know nothing, those of the teacher do; shuffled, they do not."""
-    np.savez(tmp_path / "noise.npz", class_names=CLASSES, vectors=np.random.randn(len(OF), 4))
+    np.savez(
+        tmp_path / "noise.npz",
+        class_names=CLASSES,
+        vectors=np.random.default_rng(0).normal(size=(len(OF), 4)),
+    )
     rows = [
         Row(method=SynTransRow(variant, short()), encoder="distilled", name=variant)
         for variant in VARIANTS
