@@ -53,7 +53,7 @@ def settings(make_archive: MakeArchive, tmp_path: Path) -> dict[str, Any]:
         "dataset": CifarFs(),
         "student": lambda: resnet12(4),
         "base_training": BaseTraining(epochs=1, batch_size=32),
-        "distillation": Distillation(epochs=1, batch_size=32),
+        "distillation": Distillation(encoder="trained", epochs=1, batch_size=32),
         "teacher": ClipTeacher("embedded"),
         "shots": [1],
         "queries": 5,
