@@ -218,7 +218,7 @@ class DistilledStudent:
         student.load_state_dict(self.base.network(work).state_dict())
         with work.job.workers.first():
             lesson = self.stage_1.lesson(work)
-        seen = torch.where(lesson.features.isfinite().all(1))[0]
+        seen = torch.where(lesson.seen())[0]
         given = {name: each for name, each in vars(lesson).items() if each is not None}
         key = {
             **self.base.recipe(student, work.job.seed),

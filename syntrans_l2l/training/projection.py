@@ -92,12 +92,7 @@ def fit_projection(
             f"{len(lesson.features)} teacher features need as many features, got "
             f"{list(features.shape)}"
         )
-    seen = lesson.features.isfinite().all(1)
-    if int(seen.sum()) < 2:
-        raise ValueError(
-            f"{int(seen.sum())} of {len(seen)} base images have teacher features: stage 1 has "
-            "nothing to learn from; bring features of base images"
-        )
+    seen = lesson.seen()
     device = job.device
     task = ProxyTask(lesson.rows(seen), losses, device)
     ours = F.normalize(features[seen].to(device).float(), dim=-1)

@@ -71,6 +71,20 @@ class Lesson:
     labels: Tensor | None = None
     text_vectors: Tensor | None = None
 
+    def seen(self) -> Tensor:
+        """Which images have features, [n] bool.
+
+        Raises:
+            ValueError: fewer than two have any.
+        """
+        seen = self.features.isfinite().all(1)
+        if int(seen.sum()) < 2:
+            raise ValueError(
+                f"{int(seen.sum())} of {len(seen)} base images have teacher features: stage 1 has "
+                "nothing to learn from; bring features of base images"
+            )
+        return seen
+
     def rows(self, kept: Tensor) -> "Lesson":
         """The images `kept`, [m]."""
         labels = None if self.labels is None else self.labels[kept]

@@ -30,6 +30,7 @@ from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.syntrans import SynTransRow, Variant
+from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.semantics.text_encoder import VectorFile
@@ -112,7 +113,13 @@ def test_a_features_file_goes_through_stage_1(tmp_path: Path) -> None:
     some[LABELS >= 8] = torch.nan  # no validation and no novel image has any
     some[:10] = torch.nan
     path = write(tmp_path, "some.npz", teacher_features=some.numpy())
-    records = run(experiment(tmp_path, dataset=FeatureBenchmark(path)), tmp_path)
+    rows: list[Any] = [
+        ProtoNet("cosine"),
+        Row(method=ZeroShot(), encoder="distilled"),
+        Row(method=TipAdapter(), encoder="distilled"),
+    ]
+    records = run(experiment(tmp_path, dataset=FeatureBenchmark(path), methods=rows), tmp_path)
+    assert records["tip_adapter"].accuracy > records["protonet_cosine"].accuracy + 1
     told = records["zero_shot"]
     assert told.accuracy > 60  # of 5 classes, without any support image
     assert told.uses_teacher_images and not records["protonet_cosine"].uses_teacher_images

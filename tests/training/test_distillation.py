@@ -175,5 +175,7 @@ def test_a_lesson_that_lacks_something_is_refused() -> None:
         ProxyTask(Lesson(TARGETS, None, vectors), reads, device)
     with pytest.raises(ValueError, match="no image of a base class with text"):
         ProxyTask(Lesson(TARGETS[16:], BASE.labels[16:], vectors), reads, device)
+    with pytest.raises(ValueError, match="1 of 64 base images have teacher features"):
+        Lesson(torch.where(torch.arange(64)[:, None] == 3, TARGETS, torch.nan)).seen()
     with pytest.raises(ValueError, match="NaN or infinity"):
         ProxyTask(Lesson(TARGETS * torch.nan), Losses(), device)
