@@ -32,17 +32,24 @@ class Table(NamedTuple):
 # a folder of records, a line
 TABLES = {
     "demo": Table(["syntrans_demo.gin"]),
-    "demo_ablation": Table(["syntrans_demo_ablation.gin"]),
+    "demo_ablation": Table(["syntrans_demo_ablation.gin", "syntrans_demo_frozen.gin"]),
     "cifarfs_clip": Table(["syntrans_cifarfs_cpu.gin", "baselines_cifarfs_cpu.gin"], ["VECTORS"]),
     "cifarfs_descriptors": Table(["syntrans_cifarfs_descriptors.gin"], ["SENTENCE_ENCODER"]),
     "fc100_clip": Table(["syntrans_fc100_cpu.gin", "baselines_fc100_cpu.gin"], ["VECTORS"]),
     "fc100_descriptors": Table(["syntrans_fc100_descriptors.gin"], ["SENTENCE_ENCODER"]),
+    "caltech_clip": Table(
+        ["syntrans_caltech_clip.gin", "syntrans_caltech_trained.gin"],
+        ["CALTECH", "CLIP_IMAGES", "CLIP_TEXT", "SENTENCE_ENCODER"],
+    ),
     "student_recipes": Table(["student_recipes.gin"]),
 }
 # an option of this command for each macro
 MACROS = {
     "VECTORS": "class vectors of the CIFAR rows, a file",
     "SENTENCE_ENCODER": "all-MiniLM-L6-v2, a folder or a hub name",
+    "CALTECH": "what benchmarks/caltech.py has written, a folder",
+    "CLIP_IMAGES": "CLIP's features of Caltech's photographs, a file",
+    "CLIP_TEXT": "CLIP's text vectors of Caltech's classes, a file",
 }
 
 
