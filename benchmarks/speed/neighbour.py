@@ -1,10 +1,12 @@
 """Measure a training step alone and beside a neighbour, with and without threads that give way.
 
-    python benchmarks/speed/neighbour.py --json benchmarks/records/neighbour.json
+    python benchmarks/speed/neighbour.py --json benchmarks/records/neighbour.json \\
+        --readme docs/performance.md
 
 A width-16 ResNet-12 takes SGD steps on drawn images of 32 px with two threads; the neighbour is
 another process of two threads that does the same. Every setting of the environment is measured in
-a process of its own, all in turn in every round; a figure is the median of the rounds.
+a process of its own, all in turn in every round; a figure is the median of the rounds, a ratio
+that of two settings in the same round.
 """
 
 import argparse
@@ -16,9 +18,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from syntrans_l2l.atomic import atomic
+from syntrans_l2l.reporting.grid import Grid
+from syntrans_l2l.reporting.readme import NEIGHBOUR, refreshed
+from syntrans_l2l.reporting.render import markdown
 
+Figures = dict[str, dict[str, list[float]]]  # by setting and by "alone" or "beside": the rounds
 THREADS, BATCH, WIDTH, CLASSES = 2, 64, 16, 64
 CHOICES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -28,11 +35,9 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def measure(rounds: int, seconds: float) -> dict[str, dict[str, float]]:
+def measure(rounds: int, seconds: float) -> Figures:
     """Images a second of each setting, alone and beside a neighbour of the same setting."""
-    found: dict[str, dict[str, list[float]]] = {
-        name: {"alone": [], "beside": []} for name in SETTINGS
-    }
+    found: Figures = {name: {"alone": [], "beside": []} for name in SETTINGS}
     for _ in range(rounds):
         for name, setting in SETTINGS.items():
             environment = {k: v for k, v in os.environ.items() if k not in CHOICES} | dict(setting)
@@ -47,10 +52,27 @@ def measure(rounds: int, seconds: float) -> dict[str, dict[str, float]]:
             finally:
                 neighbour.kill()
                 neighbour.wait()
-    return {
-        name: {where: median(each) for where, each in parts.items()}
-        for name, parts in found.items()
-    }
+    return found
+
+
+def table(result: dict[str, Any]) -> Grid:
+    """A row a setting: images a second, and the ratios to the first setting."""
+    figures: Figures = result["images_per_second"]
+    before = next(iter(figures.values()))
+    rows = []
+    for name, parts in figures.items():
+        speeds = [f"{median(parts[where]):.0f}" for where in ("alone", "beside")]
+        ratios = [
+            f"{median(new / old for new, old in zip(parts[where], before[where], strict=True)):.2f}"
+            for where in ("alone", "beside")
+        ]
+        rows.append([name, *speeds, *ratios])
+    caption = (
+        f"Images a second of a training step, alone and beside another such process; medians of "
+        f"{len(before['alone'])} rounds, ratios to the first row in the same round. "
+        f"{result['machine']}, {result['date']}; torch {result['versions']['torch']}."
+    )
+    return Grid(caption, ["threads wait", "alone", "beside", "ratio alone", "beside"], [rows])
 
 
 def images_per_second(seconds: float, environment: Mapping[str, str]) -> float:
@@ -97,6 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="refresh the block in this")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="(default: 5)")
     parser.add_argument(
         "--seconds", type=float, default=10.0, metavar="S", help="of a measurement (default: 10)"
@@ -108,13 +131,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     from machine import machine
 
-    found = measure(arguments.rounds, arguments.seconds)
-    for name, parts in found.items():
-        print(f"{parts['alone']:6.0f} alone {parts['beside']:6.0f} beside  {name}")
+    figures = measure(arguments.rounds, arguments.seconds)
+    result = {**machine(), "images_per_second": figures}
+    block = markdown([table(result)])
+    print(block)
     if arguments.json:
         with atomic(arguments.json) as partial:
-            content = {**machine(), "images_per_second": found}
-            partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if arguments.readme:
+        text = arguments.readme.read_text(encoding="utf-8")
+        arguments.readme.write_text(refreshed(text, NEIGHBOUR, block), encoding="utf-8")
     return 0
 
 

@@ -122,8 +122,30 @@ def _write(
             for picture in album:
                 save(picture.figure, out / "figures", picture.name)
         if "html" in formats:
-            page = report(tables, differences, album)
+            page = report(tables, differences, album, _bank_pages(tables, out))
             (out / "report.html").write_text(page, encoding="utf-8")
+
+
+def _bank_pages(tables: Sequence[tuple["Board", "Grid"]], out: Path) -> dict[str, str]:
+    """Write the phrases that records kept as pages, and say where: by hash, from the report."""
+    from syntrans_l2l.reporting.bank_page import page
+    from syntrans_l2l.reporting.records import bank_of
+    from syntrans_l2l.semantics.bank_file import read_bank
+
+    written: dict[str, str] = {}
+    for record in (record for board, _ in tables for record in board.records):
+        path = bank_of(record)
+        if path is None or path.stem in written:
+            continue
+        try:
+            text = page(read_bank(path), {})
+        except (OSError, ValueError) as error:
+            print(f"warning: no page of {path}: {error}", file=sys.stderr)
+            continue
+        name = written[path.stem] = f"banks/{path.stem}.html"
+        (out / "banks").mkdir(exist_ok=True)
+        (out / name).write_text(text, encoding="utf-8")
+    return written
 
 
 def _test_split(record: "Record") -> "Split":

@@ -1,4 +1,4 @@
-"""Run the experiment that a gin file describes, and print its table.
+"""Run the experiment that a gin file describes: print each figure when it is known, and a table.
 
     syntrans run --gin syntrans_demo.gin
     syntrans run --gin own.gin --set "VECTORS = 'file.npz'" --out results/own
@@ -13,8 +13,12 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from syntrans_l2l.cli.common import add_device, add_gin, device, guarded, parser
+
+if TYPE_CHECKING:
+    from syntrans_l2l.reporting.records import Record
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,6 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
         workers=workers,
     ):
         records.append(record)
+        print(_line(record), flush=True)
         [board] = boards(records)
         grids = [leaderboard(board, store.accuracies, details=True)]
         table.write_text(markdown(grids), encoding="utf-8")
@@ -84,6 +89,13 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"{minutes:.1f} minutes. All columns: {table}")
     print(f"Figures and a page: syntrans leaderboard {arguments.out}")
     return 0
+
+
+def _line(record: "Record") -> str:
+    from syntrans_l2l.reporting.grid import one_line
+
+    row = one_line(record.title or record.method)
+    return f"{row}, {record.shots}-shot: {record.accuracy:.2f} ± {record.ci95:.2f}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -121,7 +121,7 @@ class Generated:
     def __init__(
         self,
         *,
-        images_per_class: int = 200,
+        images_per_class: int = 150,
         size: int = 32,
         seed: int = 0,
         nuisance: float = 1.0,

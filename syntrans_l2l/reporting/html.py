@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from syntrans_l2l.reporting.collection import Board
@@ -16,7 +16,10 @@ _LONG = 30  # characters; longer cells wrap
 
 
 def report(
-    tables: Sequence[tuple[Board, Grid]], comparisons: Sequence[Grid], pictures: Iterable[Picture]
+    tables: Sequence[tuple[Board, Grid]],
+    comparisons: Sequence[Grid],
+    pictures: Iterable[Picture],
+    banks: Mapping[str, str],
 ) -> str:
     """The page as text.
 
@@ -24,12 +27,13 @@ def report(
         tables: each board with its table; rows of the first section are the board's lines.
         comparisons: further tables.
         pictures: figures with captions.
+        banks: where the page of a bank's phrases lies, by `Record.descriptor_hash`.
     """
     parts = [_board(board, grid) for board, grid in tables]
     parts += [f"<h2>Differences</h2>{_table(grid, [], '')}" for grid in comparisons]
     parts += [_figure(picture) for picture in pictures]
     page = _TEMPLATE.read_text(encoding="utf-8")
-    data = _data([record for board, _ in tables for record in board.records])
+    data = _data([record for board, _ in tables for record in board.records], banks)
     before, _, rest = page.partition("<!--CONTENT-->")
     between, _, after = rest.partition("<!--DATA-->")
     return "".join([before, "\n".join(parts), between, data, after])
@@ -82,7 +86,7 @@ def _figure(picture: Picture) -> str:
     )
 
 
-def _data(records: Iterable[Record]) -> str:
+def _data(records: Iterable[Record], banks: Mapping[str, str]) -> str:
     """What rows expand to, as JSON; a run's configuration stands there once."""
     configs: dict[str, int] = {}
     facts = {}
@@ -98,6 +102,7 @@ def _data(records: Iterable[Record]) -> str:
             "selected on": str(record.selected.get("split", "")),
             "semantics": record.semantics,
             "descriptor hash": record.descriptor_hash or "none",
+            "phrases": banks.get(record.descriptor_hash or "", ""),
             "data": record.data_fingerprint,
             "versions": versions,
             "finished": f"{record.finished}, after {record.seconds:.0f} s",

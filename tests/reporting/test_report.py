@@ -5,14 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
-from synthetic import add, small_run
+from synthetic import NAMES, add, small_run
 
 from syntrans_l2l.cli.leaderboard import main
+from syntrans_l2l.semantics.bank import SemanticBank
+from syntrans_l2l.semantics.bank_file import MinedBank
+from syntrans_l2l.semantics.descriptors import Descriptor
 
 DRIVER = shutil.which("chromedriver")
 NASTY = "</script><b>bold</b>"
@@ -27,6 +31,16 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report")
     store = small_run(folder / "run")
     add(store, method=NASTY, shots=1, student=NASTY, config=f"# {NASTY}")
+    phrases = [
+        Descriptor(class_name=name, phrase=f"of {name}", written_by="w", prompt="p", kept=True)
+        for name in NAMES
+    ]
+    bank = MinedBank(
+        vectors=SemanticBank(NAMES, torch.randn(len(NAMES), 3), "mined"),
+        descriptors=phrases, dataset="cifar_fs", observed="none", made_by={},
+    )  # fmt: skip
+    store.keep_bank(bank)
+    add(store, method="mined", uses_text=True, descriptor_hash=bank.vectors.digest)
     assert main([str(folder / "run"), "--out", str(folder / "out"), "--html"]) == 0
     return (folder / "out" / "report.html").as_uri()
 
@@ -110,6 +124,14 @@ def test_expanding(opened: Chrome) -> None:
     assert "syntrans" in follows
     opener.click()
     assert not details.is_displayed()
+
+
+def test_a_row_leads_to_the_phrases_of_its_bank(opened: Chrome) -> None:
+    rows = opened.find_elements(By.CSS_SELECTOR, "tr[data-records]")
+    [row] = [row for row in rows if row.text.startswith("mined")]
+    row.find_element(By.CSS_SELECTOR, ".open").click()
+    opened.find_element(By.CSS_SELECTOR, "tr.details a").click()
+    assert f"of {NAMES[0]}" in opened.find_element(By.TAG_NAME, "main").text
 
 
 def test_names_are_text_and_never_markup(opened: Chrome) -> None:

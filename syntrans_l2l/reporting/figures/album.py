@@ -12,10 +12,19 @@ from torch import Tensor
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.places import file_name
 from syntrans_l2l.reporting.collection import Board
-from syntrans_l2l.reporting.figures import alpha, bars, card, classes, episode, weights
+from syntrans_l2l.reporting.figures import (
+    alpha,
+    bars,
+    card,
+    classes,
+    episode,
+    learning,
+    weights,
+)
 from syntrans_l2l.reporting.figures.card import class_cards
 from syntrans_l2l.reporting.figures.style import Figure
-from syntrans_l2l.reporting.records import Record, read_diagnostics
+from syntrans_l2l.reporting.learning import learning_by_student
+from syntrans_l2l.reporting.records import Record, bank_of, read_diagnostics
 from syntrans_l2l.semantics.bank_file import read_bank
 
 TestSplit = Callable[[Record], Split]  # raises OSError or ValueError where it cannot be had
@@ -63,6 +72,8 @@ def pictures(board: Board, test_split: TestSplit) -> Iterator[Picture]:
             yield sheet
         if cards := _cards(board, dataset, test_split):
             yield cards
+        if curves := _learning(board, dataset):
+            yield curves
 
 
 def _of_row(dataset: str, label: str, seen: Mapping[str, dict[int, _Seen]]) -> Iterator[Picture]:
@@ -150,9 +161,8 @@ def _cards(board: Board, dataset: str, test_split: TestSplit) -> Picture | None:
         if name == dataset
     ]
     for record in sorted(records, key=lambda record: -record.accuracy):
-        folder = Path(record.diagnostics).parent.parent / "banks"
-        path = folder / f"{record.descriptor_hash}.json"
-        if not path.is_file():
+        path = bank_of(record)
+        if path is None:
             continue
         try:
             cards = class_cards(read_bank(path), test_split(record))
@@ -161,6 +171,15 @@ def _cards(board: Board, dataset: str, test_split: TestSplit) -> Picture | None:
             return None
         return Picture(f"{file_name(dataset)}_cards", card.CAPTION, card.cards_figure(cards))
     return None
+
+
+def _learning(board: Board, dataset: str) -> Picture | None:
+    """Of all students whose curves were kept."""
+    students = learning_by_student(board, dataset)
+    if not students:
+        return None
+    figure = learning.learning_figure(students)
+    return Picture(f"{file_name(dataset)}_learning", f"{dataset}. {learning.CAPTION}", figure)
 
 
 def _diagnostics(board: Board, dataset: str) -> dict[str, dict[int, _Seen]]:

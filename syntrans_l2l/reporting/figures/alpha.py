@@ -36,7 +36,7 @@ def alpha_figure(
             panel.fill_between(alphas, mean - ci95, mean + ci95, color=colour, alpha=0.25, lw=0)
         chosen = selected[shots]
         panel.axvline(chosen, color=BLACK, linestyle=":", label=f"selected: {chosen:g}")
-        panel.set(title=f"{shots}-shot", xlabel="alpha (1: visual alone)", ylabel="accuracy (%)")
-        panel.legend(fontsize=7, frameon=False)
+        panel.set(title=f"{shots}-shot", xlabel="alpha (1: visual only)", ylabel="accuracy (%)")
+        panel.legend(fontsize=7, framealpha=1, edgecolor="none")
         panel.spines[["top", "right"]].set_visible(False)
     return figure

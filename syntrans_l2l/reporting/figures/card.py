@@ -64,7 +64,7 @@ def cards_figure(cards: Sequence[ClassCard]) -> Figure:
         phrases = [(*each, BLACK) for each in card.kept] + [(*each, _GREY) for each in card.dropped]
         for number, (phrase, score, colour) in enumerate(phrases[:_PHRASES], start=1):
             height = 1.0 - 0.125 * number - 0.02
-            said = "" if score is None else f"{score:+.2f}"
+            said = "" if score is None else f"{round(score, 2) + 0.0:+.2f}"  # no minus before 0
             text.text(0, height, said, color=colour, fontsize=7, va="top", family="monospace")
             text.text(0.1, height, phrase[:78], color=colour, fontsize=7, va="top")
     return figure
