@@ -30,9 +30,7 @@ class SemFew(Method):
         shares: the grid of k, picked on validation episodes.
     """
 
-    training: BridgeTraining = field(
-        default_factory=lambda: BridgeTraining(both_ways=False, epochs=6, batch_size=256)
-    )
+    training: BridgeTraining = field(default_factory=lambda: BridgeTraining(both_ways=False))
     shares: Sequence[float] = tuple(step / 20 for step in range(21))
 
     name = "semfew"

@@ -39,8 +39,8 @@ class BridgeTraining:
     both_ways: bool = True
     contrast: float = 0.0
     cycle: float = 0.0
-    epochs: int = 2
-    batch_size: int = 128
+    epochs: int = 6
+    batch_size: int = 256
     learning_rate: float = 1e-3
     precision: Precision = "auto"
 
