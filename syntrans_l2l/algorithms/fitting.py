@@ -225,10 +225,18 @@ def _selection(
 
 
 def _warn_at_edges(choice: Choice, grid: Mapping[str, Sequence[Any]]) -> None:
-    """Say in the log where a weight stands at the upper end of its grid."""
+    """Say in the log where a weight stands at the upper end of its grid.
+
+    Not of the whitened view: at the last of its weights it stands next to alone, as at an end of
+    alpha.
+    """
     weights = dict(zip(MIX, vars(choice.mix).values(), strict=True))
     for name, weight in weights.items():
-        if name != "alpha" and len(grid[name]) > 1 and weight >= max(grid[name]):
+        if (
+            name not in ("alpha", "whitened weight")
+            and len(grid[name]) > 1
+            and weight >= max(grid[name])
+        ):
             setting = name.replace(" ", "_") + "s"
             logger.warning(
                 "the %s chosen on validation, %g, is the highest of its grid; "
