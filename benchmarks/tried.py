@@ -27,6 +27,7 @@ from syntrans_l2l.algorithms.stages import Stages
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.evaluation.statistics import episode_accuracies
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Mix, Scores
@@ -95,10 +96,8 @@ def _accuracy(logits: Tensor, episodes: Episodes) -> float:
 def rows(stages: Stages, validation: Sequence[LabelledFeatures], shots: int, count: int) -> Grid:
     """All that was tried at one number of shots."""
     settings = stages.settings
-    episodes = [
-        sample_episodes(each.split(), ways=5, shots=shots, queries=15, count=count, seed=0)
-        for each in validation
-    ]
+    size = EpisodeSize(shots=shots, episodes=count)
+    episodes = [sample_episodes(each.split(), size, seed=0) for each in validation]
 
     def halves(view: WhitenedView | None) -> Halves:
         given = [
