@@ -38,11 +38,19 @@ TABLES = {
     "fc100_clip": Table(["syntrans_fc100_cpu.gin", "baselines_fc100_cpu.gin"], ["VECTORS"]),
     "fc100_descriptors": Table(["syntrans_fc100_descriptors.gin"], ["SENTENCE_ENCODER"]),
     "student_recipes": Table(["student_recipes.gin"]),
+    "cifarfs_ablation": Table(["syntrans_cifarfs_ablation.gin"], ["SENTENCE_ENCODER"]),
+    "fc100_ablation": Table(["syntrans_fc100_ablation.gin"], ["SENTENCE_ENCODER"]),
+    "caltech_clip": Table(
+        ["syntrans_caltech_clip.gin"], ["CALTECH", "CLIP_IMAGES", "CLIP_TEXT", "SENTENCE_ENCODER"]
+    ),
 }
 # an option of this command for each macro
 MACROS = {
     "VECTORS": "class vectors of the CIFAR rows, a file",
     "SENTENCE_ENCODER": "all-MiniLM-L6-v2, a folder or a hub name",
+    "CALTECH": "Caltech-101 as benchmarks/caltech.py lays it out, a folder",
+    "CLIP_IMAGES": "CLIP's features of its photographs, a file",
+    "CLIP_TEXT": "CLIP's text vectors of its class names, a file",
 }
 
 
