@@ -42,14 +42,16 @@ TABLES = {
         ["CALTECH", "CLIP_IMAGES", "CLIP_TEXT", "SENTENCE_ENCODER"],
     ),
     "student_recipes": Table(["student_recipes.gin"]),
+    "cifarfs_ablation": Table(["syntrans_cifarfs_ablation.gin"], ["SENTENCE_ENCODER"]),
+    "fc100_ablation": Table(["syntrans_fc100_ablation.gin"], ["SENTENCE_ENCODER"]),
 }
 # an option of this command for each macro
 MACROS = {
     "VECTORS": "class vectors of the CIFAR rows, a file",
     "SENTENCE_ENCODER": "all-MiniLM-L6-v2, a folder or a hub name",
-    "CALTECH": "what benchmarks/caltech.py has written, a folder",
-    "CLIP_IMAGES": "CLIP's features of Caltech's photographs, a file",
-    "CLIP_TEXT": "CLIP's text vectors of Caltech's classes, a file",
+    "CALTECH": "Caltech-101 as benchmarks/caltech.py lays it out, a folder",
+    "CLIP_IMAGES": "CLIP's features of its photographs, a file",
+    "CLIP_TEXT": "CLIP's text vectors of its class names, a file",
 }
 
 

@@ -10,11 +10,7 @@ file with this stamp and of the size that its header tells is taken as it is; an
 hashed as a whole, and stamped where it is sound. `verify` hashes everything.
 """
 
-import hashlib
-import itertools
-import json
 import logging
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,58 +18,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-import torch
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from syntrans_l2l.atomic import atomic
+from syntrans_l2l.digests import Key as Key
+from syntrans_l2l.digests import as_json
+from syntrans_l2l.digests import digest as digest
+from syntrans_l2l.digests import tensor_digest as tensor_digest
+from syntrans_l2l.mapped_file import Mark as Mark
+from syntrans_l2l.mapped_file import Tensors as Tensors
+from syntrans_l2l.mapped_file import fill
 
 logger = logging.getLogger(__name__)
 
-Key = Mapping[str, object]
-Tensors = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 _SECOND = 1_000_000_000  # nanoseconds
-
-
-def digest(key: Key) -> str:
-    """The name of `key`: 20 hexadecimal digits of the SHA-256 of its JSON."""
-    return hashlib.sha256(_json(key).encode()).hexdigest()[:20]
-
-
-def tensor_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes, types and contents."""
-    sha = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        sha.update(tensor.flatten().view(torch.uint8).numpy().data)
-    return sha.hexdigest()
-
-
-class Mark:
-    """How far a file is filled: kept in the file itself, so that a killed process leaves it.
-
-    Args:
-        file: whose first eight bytes hold the count until its header takes their place.
-        flush: writes what is filled to the disk.
-    """
-
-    def __init__(self, file: Path, flush: Callable[[], None]) -> None:
-        self._file = file
-        self._flush = flush
-        with file.open("rb") as begun:
-            self.done = int.from_bytes(begun.read(8), "little")
-
-    def set(self, done: int) -> None:
-        """Say that the first `done` units are written."""
-        self._flush()
-        with self._file.open("r+b") as file:
-            file.write(done.to_bytes(8, "little"))
-        self.done = done
 
 
 class Cache:
@@ -120,7 +82,7 @@ class Cache:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         sha256 = tensor_digest(tensors)
         with atomic(path) as partial:
-            save_file(tensors, partial, metadata={"key": _json(key), "sha256": sha256})
+            save_file(tensors, partial, metadata={"key": as_json(key), "sha256": sha256})
             _stamp(partial, sha256)
 
     def fill(
@@ -141,7 +103,9 @@ class Cache:
             if (stored := self.load(kind, key)) is not None:
                 return stored
             path = self.path(kind, key)
-            self._write(path, key, shapes, make)
+            partial = path.with_suffix(".filling")  # the lock is held: no other process fills it
+            _stamp(partial, fill(partial, key, shapes, make))
+            partial.replace(path)
             return load_file(path)
 
     def checksum(self, kind: str, key: Key) -> str:
@@ -201,49 +165,6 @@ class Cache:
                 partial.unlink(missing_ok=True)
             yield
 
-    def _write(
-        self,
-        path: Path,
-        key: Key,
-        shapes: Mapping[str, Sequence[int]],
-        make: Callable[[Tensors, Mark], object],
-    ) -> None:
-        """Let `make` write into the mapped file, then give it its header and its name."""
-        partial = path.with_suffix(".filling")  # the lock is held: no other process fills it
-        sizes = [math.prod(shape) for shape in shapes.values()]
-        ends = list(itertools.accumulate(sizes, initial=0))
-        places = dict(zip(shapes, itertools.pairwise(ends), strict=True))
-
-        def header(sha256: str) -> bytes:
-            described: dict[str, object] = {
-                name: {"dtype": "U8", "shape": list(shapes[name]), "data_offsets": places[name]}
-                for name in shapes
-            }
-            described["__metadata__"] = {"key": _json(key), "sha256": sha256}
-            text = json.dumps(described).encode()
-            text += b" " * (-len(text) % 8)
-            return len(text).to_bytes(8, "little") + text
-
-        start = len(header("0" * 64))  # a checksum's length is known before it is
-        try:
-            with partial.open("ab") as begun:
-                begun.truncate(start + ends[-1])
-            mapped = np.memmap(partial, np.uint8, "r+", start, (ends[-1],))
-            tensors = {
-                name: torch.from_numpy(mapped[slice(*places[name])]).view(*shapes[name])
-                for name in shapes
-            }
-            make(tensors, Mark(partial, mapped.flush))
-            mapped.flush()
-            sha256 = tensor_digest(tensors)
-            with partial.open("r+b") as file:
-                file.write(header(sha256))
-            _stamp(partial, sha256)
-            partial.replace(path)
-        except Exception:
-            partial.unlink(missing_ok=True)
-            raise
-
 
 def _check(path: Path) -> None:
     """Hash an entry, and stamp it where it is sound; raises what a damaged one raises."""
@@ -277,7 +198,3 @@ def _checksum(path: Path) -> str:
 def _discard(path: Path, error: Exception) -> None:
     logger.warning("damaged cache entry %s (%s): rebuilding it", path, error)
     path.unlink(missing_ok=True)
-
-
-def _json(key: Key) -> str:
-    return json.dumps(key, sort_keys=True, default=str)

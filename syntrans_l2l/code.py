@@ -16,7 +16,18 @@ _OWN = __name__.partition(".")[0]
 # of this package: what moves, counts, keeps or shows results and does not make them
 _PLUMBING = tuple(
     f"{_OWN}.{name}"
-    for name in ("atomic", "cache", "cli", "code", "experiment", "places", "progress", "reporting")
+    for name in (
+        "atomic",
+        "cache",
+        "cli",
+        "code",
+        "digests",
+        "experiment",
+        "mapped_file",
+        "places",
+        "progress",
+        "reporting",
+    )
 )
 # lists of names; what a data set gives is known by its fingerprint
 _DOORS = (_OWN, f"{_OWN}.datasets")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from syntrans_l2l.cache import Cache, digest
 from syntrans_l2l.datasets.base import Benchmark, FewShotData, Split
@@ -62,14 +63,15 @@ class CrossDomain:
         source = self.load_source(root, cache, progress)
         target = with_code(self.target.load(root, cache, progress), self.target)
         key = {"source": source.fingerprint, "target": target.fingerprint, "left_out": left_out}
+        test, rows = _without(target.test, left_out)
         joined = replace(
             source,
             name=self.name + (f", {len(left_out)} shared classes left out" if left_out else ""),
-            test=_without(target.test, left_out),
+            test=test,
             fingerprint=digest(key),
         )
         if isinstance(joined, FeatureData) and isinstance(target, FeatureData):
-            return _of_one_width(joined, target)
+            return _of_both(joined, target, rows)
         return joined
 
     def load_source(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
@@ -114,29 +116,49 @@ def _classes(
     return list(map(NamedClass, names, (key for split in splits for key in keys[split])))
 
 
-def _without(split: Split, names: Sequence[str]) -> Split:
-    """A split without some of its classes; its images are copied only where there are some."""
+def _without(split: Split, names: Sequence[str]) -> tuple[Split, Tensor]:
+    """A split without some of its classes, and its rows; copied only where there are some."""
     if not names:
-        return split
+        return split, torch.arange(len(split.labels))
     kept = [place for place, name in enumerate(split.class_names) if name not in names]
     new = torch.full((len(split.class_names),), -1)
     new[kept] = torch.arange(len(kept))
     rows = torch.where(new[split.labels] >= 0)[0]
-    return Split(
+    left = Split(
         split.images[rows],
         new[split.labels[rows]],
         tuple(split.class_names[place] for place in kept),
         tuple(split.class_keys[place] for place in kept),
+        tuple(split.image_names[row] for row in rows.tolist()) if split.image_names else (),
     )
+    return left, rows
 
 
-def _of_one_width(joined: FeatureData, target: FeatureData) -> FeatureData:
-    """Features under the names of both encoders; ValueError where their widths differ."""
+def _of_both(joined: FeatureData, target: FeatureData, rows: Tensor) -> FeatureData:
+    """The source's features with what the target says of its own, which are tested on.
+
+    Args:
+        joined: where all but the test split is the source's.
+        target: the other data.
+        rows: of the target's test split that are kept.
+
+    Raises:
+        ValueError: their widths differ.
+    """
     widths = joined.train.images.shape[1], target.test.images.shape[1]
     if widths[0] != widths[1]:
         raise ValueError(
             f"the features of {joined.name} have the widths {widths[0]} and {widths[1]}: make "
             "both with one encoder"
         )
-    encoders = dict.fromkeys((joined.encoder, target.encoder))
-    return replace(joined, encoder=" and ".join(encoders))
+    taught = joined.teacher_features
+    if taught is not None:
+        theirs = target.teacher_features if target.teacher == joined.teacher else None
+        test = torch.full((len(rows), taught["train"].shape[1]), torch.nan)
+        taught = {**taught, "test": test if theirs is None else theirs["test"][rows]}
+    return replace(
+        joined,
+        encoder=" and ".join(dict.fromkeys((joined.encoder, target.encoder))),
+        teacher_features=taught,
+        shared_space=joined.shared_space and target.shared_space,
+    )

@@ -14,8 +14,8 @@ from syntrans_l2l.evaluation.diagnostics import of_answers
 from syntrans_l2l.evaluation.statistics import Mean, mean_ci95, paired_ci95, percent_right
 from syntrans_l2l.reporting.collection import newest
 from syntrans_l2l.reporting.identity import PARTS
+from syntrans_l2l.reporting.record import ELSEWHERE
 from syntrans_l2l.reporting.records import (
-    ELSEWHERE,
     Record,
     RecordStore,
     read_diagnostics,

@@ -1,14 +1,11 @@
-"""Result records: one JSON line per data set, method, ways and shots."""
+"""Where records lie: results.jsonl and, beside it, what single episodes tell."""
 
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
 
 from filelock import FileLock
 from safetensors import safe_open
@@ -16,75 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from syntrans_l2l.atomic import atomic
+from syntrans_l2l.reporting.record import SCHEMA, record_of
+from syntrans_l2l.reporting.record import Record as Record
 from syntrans_l2l.semantics.bank_file import MinedBank, write_bank
-
-SCHEMA = 3
-_READ = (2, 3)  # records of schema 2 lack `identity` and `settings`
-ELSEWHERE = "made elsewhere"  # the budget of a row that was added with its author's numbers
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """One cell of the leaderboard: accuracies in percent, differences in points.
-
-    `episode_accuracies` and `diagnostics` are safetensors files beside the records; `delta` is
-    the mean paired difference to the method `delta_vs` over the same episodes; `selected` says
-    what was chosen, on which split and from which grid; `identity` holds a hash of each part that
-    determines the numbers (see identity.py; empty in records of schema 2), `settings` what labels
-    can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it;
-    `seed` is that of the episodes, `training_seed` that of students and methods (None where an
-    earlier version did not write it);
-    `title` is what tables print for the identifier `method` (empty: the identifier);
-    `shared_classes` are test classes that training or validation has too.
-    """
-
-    id: str
-    finished: str
-    dataset: str
-    method: str
-    student: str
-    semantics: str
-    ways: int
-    shots: int
-    queries: int
-    episodes: int
-    seed: int
-    accuracy: float
-    ci95: float
-    episode_accuracies: str
-    diagnostics: str
-    delta_vs: str | None
-    delta: float | None
-    delta_ci95: float | None
-    uses_text: bool
-    uses_teacher_images: bool
-    is_transductive: bool
-    selected: dict[str, object]
-    budget: str
-    config: str
-    versions: dict[str, str]
-    seconds: float
-    descriptor_hash: str | None
-    data_fingerprint: str
-    identity: dict[str, str]
-    settings: dict[str, object]
-    training_seed: int | None = None
-    schema: int = SCHEMA
-    title: str = ""
-    shared_classes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for name, hint in _HINTS.items():
-            if not _fits(getattr(self, name), hint):
-                raise ValueError(f"{name} is {getattr(self, name)!r}")
-
-    @property
-    def made_elsewhere(self) -> bool:
-        """Whether its numbers were computed by code of somebody else."""
-        return self.budget == ELSEWHERE
-
-
-_HINTS = get_type_hints(Record)
 
 
 def make_writable(folder: Path) -> None:
@@ -204,7 +135,7 @@ def read_records(path: Path) -> tuple[list[Record], list[str]]:
         if not line.strip():
             continue
         try:
-            records.append(_record(line))
+            records.append(record_of(line))
         except ValueError as error:
             problems.append(f"{path}:{number}: {error}; skipped")
     if old := sum(record.schema < SCHEMA for record in records):
@@ -246,31 +177,3 @@ def percent(right: Tensor, answers: int) -> Tensor:
 @lru_cache(maxsize=500)  # neighbours in rank are compared again and again; 40 MB at most
 def _accuracies(path: Path, answers: int) -> Tensor:
     return percent(load_file(path)["right"], answers)
-
-
-def _record(line: str) -> Record:
-    try:
-        content = json.loads(line)
-    except json.JSONDecodeError:
-        raise ValueError("not a whole JSON line, as a killed run leaves it") from None
-    if not isinstance(content, dict):
-        raise ValueError("not a record")
-    if content.get("schema") not in _READ:
-        raise ValueError(f"schema {content.get('schema')}, this version reads 2 and {SCHEMA}")
-    if content["schema"] < SCHEMA:
-        content = {"identity": {}, "settings": {}, **content}
-    # older records lack them
-    content = {"title": "", "training_seed": None, "shared_classes": [], **content}
-    if missing := _HINTS.keys() - content:
-        raise ValueError(f"lacks {', '.join(sorted(missing))}")
-    if unknown := content.keys() - _HINTS:
-        raise ValueError(f"has unknown fields {', '.join(sorted(unknown))}")
-    return Record(**content)
-
-
-def _fits(value: object, hint: Any) -> bool:
-    if isinstance(hint, UnionType):
-        return any(_fits(value, each) for each in get_args(hint))
-    if hint is float:
-        return isinstance(value, int | float) and math.isfinite(value)
-    return isinstance(value, get_origin(hint) or hint)

@@ -13,7 +13,8 @@ from syntrans_l2l import FeatureBenchmark, ImageFolderBenchmark, evaluate
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import Benchmark
 from syntrans_l2l.datasets.cifar_fs import CifarFs
-from syntrans_l2l.datasets.in_memory import InMemory
+from syntrans_l2l.datasets.features import feature_data
+from syntrans_l2l.datasets.in_memory import FeaturesInMemory, InMemory
 from syntrans_l2l.encoders.factories import resnet12
 from syntrans_l2l.experiment.cross_domain import CrossDomain
 from syntrans_l2l.experiment.experiment import Experiment
@@ -154,6 +155,35 @@ def test_features_of_two_widths_are_refused(tmp_path: Path) -> None:
     target = features(tmp_path / "z.npz", [*"stuvwxyz"], split, width=9)
     with pytest.raises(ValueError, match="a to z have the widths 8 and 9: make both with one"):
         run(tmp_path, dataset=source, test_dataset=target)
+
+
+def test_the_teachers_features_of_the_test_images_are_the_targets(
+    tmp_path: Path, two: dict[str, Any]
+) -> None:
+    """Another teacher's lie in another space: none are left then."""
+
+    def brought(name: str, teacher: str) -> FeaturesInMemory:
+        data = np.load(tmp_path / f"{name}.npz")
+        rows = np.random.default_rng(0).normal(size=(len(data["labels"]), 3))
+        given = (data["features"], data["labels"], data["class_names"].tolist(), data["split"])
+        return FeaturesInMemory(
+            feature_data(*given, teacher_features=rows, teacher=teacher, name=name)
+        )
+
+    source, target = brought("a", "CLIP"), brought("z", "CLIP")
+    ours, theirs = source.data.teacher_features, target.data.teacher_features
+    assert ours is not None and theirs is not None
+    kept = torch.isin(target.data.test.labels, torch.tensor([1, 3, 4]))  # of B, u, h, v, w
+    for other, expected in (
+        (target, theirs["test"][kept]),
+        (brought("z", "another"), torch.full((24, 3), torch.nan)),
+    ):
+        joined: Any = CrossDomain(source, other, "drop").load(tmp_path, Cache(tmp_path))
+        assert joined.test.class_names == ("u", "v", "w")
+        assert joined.teacher_features["train"].equal(ours["train"])
+        torch.testing.assert_close(
+            joined.teacher_features["test"], expected, rtol=0, atol=0, equal_nan=True
+        )
 
 
 def test_evaluate_takes_a_path_and_exported_rows_are_the_files(

@@ -9,7 +9,6 @@ import pytest
 from common import REPOSITORY
 
 from syntrans_l2l.experiment.config import (
-    RENAMED,
     load_dataset,
     load_experiment,
     load_mining,
@@ -17,6 +16,7 @@ from syntrans_l2l.experiment.config import (
     parse_file,
 )
 from syntrans_l2l.experiment.gin_files import search_path
+from syntrans_l2l.experiment.gin_names import RENAMED
 from syntrans_l2l.methods.task_training import TaskMethod
 
 FILES = sorted((REPOSITORY / "gin").rglob("*.gin"))

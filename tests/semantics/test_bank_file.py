@@ -10,7 +10,7 @@ import tiny_models
 import torch
 from torch.nn import functional as F
 
-from syntrans_l2l.experiment.config import class_vectors
+from syntrans_l2l.experiment.gin_names import class_vectors
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.bank_file import BankFile, MinedBank, read_bank, write_bank
 from syntrans_l2l.semantics.descriptors import Descriptor, prompt
