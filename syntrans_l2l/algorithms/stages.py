@@ -125,7 +125,7 @@ class Stages:
             return dict(fitted.state_dict())
 
         view = WhitenedView(self.features.shape[1], 0 if semantics is None else semantics.shape[1])
-        key = {"shrinkage": settings.shrinkage, "penalty": settings.penalty}
+        key: dict[str, object] = {"shrinkage": settings.shrinkage, "penalty": settings.penalty}
         view.load_state_dict(self.kept("views", key, make))
         return view.to(self.job.device).requires_grad_(False).eval()
 

@@ -168,8 +168,8 @@ class SynTrans(ClassTable, _BaseLearner):
     ) -> Tensor:
         """`adapt` under the name that learn2learn's classifiers use; returns w, [N, D]."""
         table, shared = self.semantics, self.aligned_vectors
-        known = self.left_out if base else table if table is not None else shared
-        classes = None if known is None or (table is None and shared is None) else len(known)
+        known = self.left_out if base else shared if table is None else table
+        classes = None if known is None else len(known)
         labels, ids = checked_task(support, labels, class_ids, classes)
         if base and table is not None and len(table) != len(self.left_out):
             raise ValueError(

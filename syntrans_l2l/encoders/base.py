@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.features import extract
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.precision import Precision, resolve
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,13 +35,13 @@ class Workspace:
     cache: Cache
     job: Job
     stage_0: FewShotData | None = None
-    _networks: dict[int, Student] = field(default_factory=dict, repr=False)
+    _made: dict[int, object] = field(default_factory=dict, repr=False)
 
-    def network(self, encoder: "Encoder", make: Callable[[], Student]) -> Student:
-        """The network of an encoder, made when it is first asked for."""
-        if id(encoder) not in self._networks:
-            self._networks[id(encoder)] = make()
-        return self._networks[id(encoder)]
+    def network(self, encoder: "Encoder", make: Callable[[], Made]) -> Made:
+        """The network of an encoder, or what else it trains, made when it is first asked for."""
+        if id(encoder) not in self._made:
+            self._made[id(encoder)] = make()
+        return cast(Made, self._made[id(encoder)])
 
     def computed_in(self, precision: Precision) -> dict[str, str]:
         """What may change bits besides code and settings, for cache keys."""

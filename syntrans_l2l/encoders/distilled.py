@@ -156,8 +156,7 @@ class ProjectedEncoder:
             fitted = fit_projection(features, lesson, settings, settings.projection, job=work.job)
             return dict(fitted.state_dict())
 
-        with work.job.workers.first():
-            weights = work.cache.get("projections", key, make)
+        weights = work.cache.get("projections", key, make)
         projection.load_state_dict(weights)
         return replace(
             encoded,
@@ -194,21 +193,26 @@ class DistilledStudent:
         self.base.check(size)
 
     def network(self, work: Workspace) -> Student:
-        return work.network(self, lambda: self._taught(work)[0])
+        return self._taught(work)[0]
 
     def encode(self, work: Workspace) -> Encoded:
-        student, precision = self.network(work), self.base.training.precision
+        (student, linear), precision = self._taught(work), self.base.training.precision
         recipe = {**self.base.recipe(student, work.job.seed), **self.stage_1.recipe()}
         encoded = encode_with(student, work, name=self.name, recipe=recipe, precision=precision)
-        linear = nn.Identity() if self.stage_1.settings.keep_projection else self._taught(work)[1]
+        ends_in_it = self.stage_1.settings.keep_projection
+        steps: list[nn.Module] = [Normalised()] if ends_in_it else [linear, Normalised()]
         return replace(
             encoded,
-            projection=nn.Sequential(linear, Normalised()).eval().requires_grad_(False),
+            projection=nn.Sequential(*steps).eval().requires_grad_(False),
             lesson=self.stage_1.shown(work, self.stage_1.lesson(work)),
         )
 
     def _taught(self, work: Workspace) -> tuple[Student, nn.Linear]:
-        """The student and P, from the cache where they are."""
+        """The student and P."""
+        return work.network(self, lambda: self._cached(work))
+
+    def _cached(self, work: Workspace) -> tuple[Student, nn.Linear]:
+        """Both from the cache where they are, else trained."""
         settings, train = self.stage_1.settings, work.data.train
         student = self.base.untrained(work.job.seed)
         student.load_state_dict(self.base.network(work).state_dict())

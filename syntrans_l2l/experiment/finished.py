@@ -63,7 +63,7 @@ def finished_algorithm(
             prompt=str(encoder_of_text.key().get("prompt", "")) if encoder_of_text else "",
             aligned=seen.aligned_text.select(names) if seen.aligned_text else None,
         )
-    if seen.aligned_text and seen.projection is not None:
+    if algorithm.aligned_weight and seen.projection is not None:
         algorithm.set_projection_(seen.projection)
     if not isinstance(arena.data, FeatureData) and (student := preparation.student(encoder)):
         algorithm.set_encoder_(student)

@@ -72,10 +72,11 @@ def _vectors(bank: SemanticBank | None, class_names: Sequence[str]) -> Tensor | 
 
 
 def _aligned(arena: Arena, split: str) -> Aligned | None:
-    """The split in the space that images and text share; base classes may lack text there."""
+    """The split in the space that images and text share.
+
+    None of base classes: nothing is fitted on them there, and they may lack text.
+    """
     bank = arena.aligned_text
-    if arena.aligned is None or bank is None:
+    if arena.aligned is None or bank is None or split == "train":
         return None
-    names = getattr(arena.data, split).class_names
-    lacking = split == "train" and len(bank.known(names)) < len(names)
-    return Aligned(arena.aligned[split], None if lacking else bank.select(names))
+    return Aligned(arena.aligned[split], bank.select(getattr(arena.data, split).class_names))

@@ -35,7 +35,8 @@ class SynTransRow(Method):
     Args:
         variant: "full"; "shuffled", the control with every class under another's vector, at the
             settings that were selected with the true text; "reselected", the same with settings
-            of its own; or "visual", the weight generator only.
+            of its own; or "visual", the weight generator and the whitened view without text,
+            the honest reference for what text is worth.
         parts: what it is made of.
 
     Raises:

@@ -1,5 +1,6 @@
 """Stage 1 on a frozen encoder: a projection of its features into the teacher's space."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,22 +17,23 @@ class ProjectionTraining:
 
     Args:
         hidden: width of a hidden layer; None for a linear P.
-        steps: of AdamW, along half a cosine.
+        epochs: passes over the images, by AdamW along half a cosine; on 1,500 photographs as
+            on 12,800 drawings, validation is best at some 20 to 40.
         batch_size: images a step.
         learning_rate: where the cosine starts.
         weight_decay: on everything.
     """
 
     hidden: int | None = None
-    steps: int = 200
+    epochs: int = 30
     batch_size: int = 256
     learning_rate: float = 1e-3
     weight_decay: float = 1e-3
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 2 or self.hidden == 0:
+        if self.epochs < 1 or self.batch_size < 2 or self.hidden == 0:
             raise ValueError(
-                "ProjectionTraining needs one step or more, two images a step or more, and a "
+                "ProjectionTraining needs one epoch or more, two images a step or more, and a "
                 f"hidden width or None: {self}"
             )
 
@@ -108,11 +110,12 @@ def fit_projection(
     optimizer = torch.optim.AdamW(
         projection.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.steps)
+    steps = recipe.epochs * math.ceil(len(ours) / recipe.batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     generator = torch.Generator().manual_seed(job.seed)
     count = min(recipe.batch_size, len(ours))
-    with job.progress("projecting to the teacher", total=recipe.steps, unit="step") as advance:
-        for _ in range(recipe.steps):
+    with job.progress("projecting to the teacher", total=steps, unit="step") as advance:
+        for _ in range(steps):
             places = torch.randperm(len(ours), generator=generator)[:count].to(device)
             loss = task.loss(projection(ours[places]), places)
             optimizer.zero_grad(set_to_none=True)

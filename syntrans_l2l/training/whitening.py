@@ -59,4 +59,5 @@ def _inverse_root(covariance: Tensor, shrinkage: float) -> Tensor:
         return identity.to(covariance.dtype)
     shrunk = (1 - shrinkage) * covariance.double() / level + shrinkage * identity
     values, vectors = torch.linalg.eigh(shrunk)  # S / level, which whitens alike
-    return (vectors * values.rsqrt() @ vectors.T).to(covariance.dtype)
+    root: Tensor = vectors * values.rsqrt() @ vectors.T
+    return root.to(covariance.dtype)

@@ -16,7 +16,7 @@ from syntrans_l2l.datasets.fc100 import CLASSES as FC100
 TINY = (
     *SMALL[:1],
     "BaseTraining.epochs = 1",
-    "ProjectionTraining.steps = 2",
+    "ProjectionTraining.epochs = 1",
     "BaseTraining.batch_size = 64",
     "Experiment.shots = [1]",
     "Experiment.queries = 2",

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from syntrans_l2l.cache import Cache
+from syntrans_l2l.cli.export_features import main as export
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.features import FeatureBenchmark, FeatureData, feature_data
@@ -47,7 +48,7 @@ LABELS = torch.arange(len(OF)).repeat_interleave(IMAGES)
 TEACHER = VECTORS[LABELS] + 0.4 * torch.randn(len(LABELS), A, generator=GENERATOR)
 FEATURES = TEACHER @ torch.randn(A, D, generator=GENERATOR)
 FEATURES = FEATURES + 0.5 * torch.randn(len(LABELS), D, generator=GENERATOR)
-SHORT = Distillation(projection=ProjectionTraining(steps=60, learning_rate=1e-2))
+SHORT = Distillation(projection=ProjectionTraining(epochs=60, learning_rate=1e-2))
 
 
 def work(data: FewShotData, folder: Path) -> Workspace:
@@ -283,3 +284,26 @@ def test_a_student_of_another_data_set(make_archive: MakeArchive, tmp_path: Path
     assert len(list((tmp_path / "cache" / "students").glob("*.safetensors"))) == 1
     with pytest.raises(ValueError, match=r"student_dataset has base classes .*: class_a"):
         preparation(train=NAMES[6:12], test=[*NAMES[18:24], "class_a"])
+
+
+def test_what_the_teacher_saw_travels_with_the_features(
+    make_archive: MakeArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`export-features --teacher`: base images have the teacher's features, the others NaN."""
+    make_archive(images=4)
+    monkeypatch.setenv("SYNTRANS_DATA", str(tmp_path))
+    (tmp_path / "small.gin").write_text(
+        "Experiment.dataset = @CifarFs()\nExperiment.student = @resnet12\nresnet12.width = 4\n"
+        "Experiment.base_training = @BaseTraining()\nBaseTraining.epochs = 1\n"
+        "Experiment.teacher = @ClipTeacher()\nExperiment.methods = [@ProtoNet()]\n"
+        "Experiment.shots = [1]\nExperiment.queries = 2\n"
+    )
+    done = export(["--gin", str(tmp_path / "small.gin"), "--teacher", "--out", str(tmp_path)])
+    assert done == 0
+    data = FeatureBenchmark(tmp_path / "features_base.safetensors").load(tmp_path, Cache(tmp_path))
+    teacher = ClipTeacher("embedded")
+    pixels = CifarFs().load(tmp_path, Cache(tmp_path / "syntrans_cache"))
+    assert data.teacher == teacher.source and data.teacher_features is not None
+    expected = teacher.image_features(pixels.train.images).float()
+    torch.testing.assert_close(data.teacher_features["train"], expected)
+    assert data.teacher_features["test"].isnan().all()

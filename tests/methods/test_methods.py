@@ -56,6 +56,7 @@ def test_semantics_help_and_shuffled_ones_do_harm(arena: Arena) -> None:
     assert abs(accuracy["syntrans_shuffled_reselected"] - accuracy["protonet_cosine"]) < 3
     assert abs(accuracy["syntrans_visual"] - accuracy["protonet_cosine"]) < 3
     control = {**selected["syntrans"], "selected with": "the true text"}
+    del control["accuracy"]  # validation with the shuffled text was not looked at
     assert selected["syntrans_shuffled"] == control
     assert "selected with" not in selected["syntrans_shuffled_reselected"]
 

@@ -13,7 +13,7 @@ GENERATOR = torch.Generator().manual_seed(0)
 MAP = torch.randn(12, 6, generator=GENERATOR)
 FEATURES = torch.randn(400, 12, generator=GENERATOR)
 TARGETS = F.normalize(FEATURES @ MAP + 3.0, dim=-1)  # images lie far from the origin, as CLIP's do
-SHORT = ProjectionTraining(steps=150, learning_rate=1e-2)
+SHORT = ProjectionTraining(epochs=75, learning_rate=1e-2)
 
 
 def distance(projection: Projection) -> float:
@@ -29,7 +29,7 @@ def distance(projection: Projection) -> float:
 def test_it_leads_into_the_teachers_space(loss: str, hidden: int | None) -> None:
     """All losses work frozen. A relational one fixes the space but for a rotation of it."""
     losses = Losses(**{"mimicry": 0.0, "contrast": 0.0, "relational": 0.0, loss: 1.0})
-    recipe = ProjectionTraining(hidden=hidden, steps=150, learning_rate=1e-2)
+    recipe = ProjectionTraining(hidden=hidden, epochs=75, learning_rate=1e-2)
     projection = fit_projection(FEATURES, Lesson(TARGETS), losses, recipe, job=JOB)
     torch.testing.assert_close(projection(FEATURES).norm(dim=-1), torch.ones(400))
     if loss == "relational":
@@ -71,5 +71,5 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match=r"text vectors must be \[C, 6\].*same teacher"):
         fit_projection(FEATURES, Lesson(TARGETS, None, vectors), Losses(prompts=1.0), SHORT,
                        job=JOB)  # fmt: skip
-    with pytest.raises(ValueError, match="ProjectionTraining needs one step or more"):
-        ProjectionTraining(steps=0)
+    with pytest.raises(ValueError, match="ProjectionTraining needs one epoch or more"):
+        ProjectionTraining(epochs=0)
