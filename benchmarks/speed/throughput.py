@@ -32,6 +32,7 @@ from syntrans_l2l.atomic import atomic
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.episodes.episodes import sample_episodes
 from syntrans_l2l.episodes.sampler import stream_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
 from syntrans_l2l.evaluation.statistics import mean_ci95
 from syntrans_l2l.reporting.readme import PERFORMANCE, refreshed
@@ -85,9 +86,8 @@ def measure(size: Size, streamed: Callable[[int], dict[str, float]]) -> dict[str
         return stream_accuracies(predict, stream)["protonet_cosine"]
 
     def described(count: int, seed: int) -> Tensor:
-        drawn = sample_episodes(
-            split, ways=WAYS, shots=SHOTS, queries=QUERIES, count=count, seed=seed
-        )
+        size = EpisodeSize(ways=WAYS, shots=SHOTS, queries=QUERIES, episodes=count)
+        drawn = sample_episodes(split, size, seed=seed)
         return stream_accuracies(predict, [drawn])["protonet_cosine"]
 
     plain = learn2learn_loop(split, fused=False, ways=WAYS, shots=SHOTS, queries=QUERIES)

@@ -17,6 +17,7 @@ from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.algorithms.stages import Stages
 from syntrans_l2l.cache import Cache, tensor_digest
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.training.job import Job
 
@@ -60,21 +61,10 @@ def fit_syntrans(
     Raises:
         ValueError: base and validation do not fit each other, or an episode cannot be drawn.
     """
-    sizes = {"ways": ways, "shots": shots, "queries": queries, "episodes": episodes}
-    for name, value in sizes.items():
-        if value < (least := 2 if name == "ways" else 1):
-            raise ValueError(f"{name} must be {least} or more, got {value}")
+    size = EpisodeSize(ways=ways, shots=shots, queries=queries, episodes=episodes)
     settings = settings or SynTransSettings()
     _check(base, validation, settings, ways=ways, shots=shots)
-    drawn = sample_episodes(
-        validation.split(),
-        ways=ways,
-        shots=shots,
-        queries=queries,
-        count=episodes,
-        seed=job.seed,
-        progress=job.progress,
-    )
+    drawn = sample_episodes(validation.split(), size, seed=job.seed, progress=job.progress)
     return fit_on_episodes(base, validation, drawn, settings, job=job, cache=cache)
 
 

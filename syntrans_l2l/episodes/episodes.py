@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from syntrans_l2l.cache import Cache
+from syntrans_l2l.cache import Cache, Key
 from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.progress import Progress, silent
 
 
@@ -40,10 +41,10 @@ class Episodes:
         return self.query.shape[2]
 
     @staticmethod
-    def none(*, ways: int, shots: int, queries: int) -> "Episodes":
+    def none(size: EpisodeSize) -> "Episodes":
         """No episode, of a size that is known all the same."""
-        empty = torch.empty(0, ways, shots + queries, dtype=torch.int64)
-        return Episodes(empty[:, :, 0], empty[:, :, :shots], empty[:, :, shots:])
+        empty = torch.empty(0, size.ways, size.shots + size.queries, dtype=torch.int64)
+        return Episodes(empty[:, :, 0], empty[:, :, : size.shots], empty[:, :, size.shots :])
 
     def query_labels(self) -> Tensor:
         """Labels of the flattened queries, the same for every episode: [N * Q]."""
@@ -63,19 +64,18 @@ class Episodes:
 
 
 def sample_episodes(
-    split: Split,
-    *,
-    ways: int,
-    shots: int,
-    queries: int,
-    count: int,
-    seed: int,
-    progress: Progress = silent,
+    split: Split, size: EpisodeSize, *, seed: int, progress: Progress = silent
 ) -> Episodes:
-    """Draw `count` episodes exactly as a loop over the SemanticTaskset would.
+    """Draw `size.episodes` episodes exactly as a loop over the SemanticTaskset would.
 
     After `random.seed(seed)`, `SemanticTaskset(split, ways, shots + queries).sample()` gives
     the same images in the same order; here only their indices are kept (7,000 episodes/s).
+
+    Args:
+        split: the classes and their images.
+        size: of the episodes, and how many there are.
+        seed: of Python's `random`, which is left as it was found.
+        progress: draws a bar.
 
     Raises:
         ValueError: the classes cannot fill such an episode.
@@ -83,18 +83,20 @@ def sample_episodes(
     """
     from syntrans_l2l.episodes.tasks import SemanticTaskset
 
-    split.check_episodes(ways=ways, shots=shots, queries=queries)
-    taskset = SemanticTaskset(split, ways, shots + queries)
+    ways, shots, count = size.ways, size.shots, size.episodes
+    samples = shots + size.queries
+    split.check_episodes(ways=ways, shots=shots, queries=size.queries)
+    taskset = SemanticTaskset(split, ways, samples)
     state = random.getstate()
     random.seed(seed)
-    indices = torch.empty(count, ways, shots + queries, dtype=torch.int64)
+    indices = torch.empty(count, ways, samples, dtype=torch.int64)
     try:
         with progress("drawing episodes", total=count, unit="episode") as advance:
             for row in range(count):
                 random.randint(0, 0)  # Taskset.sample() draws which of its one task to take
                 description = taskset.sample_task_description()
                 flat = torch.tensor([sample.index for sample in description])
-                indices[row] = flat.view(ways, shots + queries)
+                indices[row] = flat.view(ways, samples)
                 advance(1)
     finally:
         random.setstate(state)
@@ -104,22 +106,18 @@ def sample_episodes(
 def cached_episodes(
     cache: Cache,
     split: Split,
-    split_name: str,
-    fingerprint: str,
+    key: Key,
+    size: EpisodeSize,
     *,
-    ways: int,
-    shots: int,
-    queries: int,
-    count: int,
     seed: int,
     progress: Progress = silent,
 ) -> Episodes:
-    """`sample_episodes`, drawn once per data set, split, size and seed."""
-    size = {"ways": ways, "shots": shots, "queries": queries, "count": count, "seed": seed}
+    """`sample_episodes`, drawn once for each size and seed of what `key` names."""
 
     def make() -> dict[str, Tensor]:
-        drawn = sample_episodes(split, **size, progress=progress)
+        drawn = sample_episodes(split, size, seed=seed, progress=progress)
         return {"class_ids": drawn.class_ids, "support": drawn.support, "query": drawn.query}
 
-    key = {"data": fingerprint, "split": split_name, **size}
-    return Episodes(**cache.get("episodes", key, make))
+    drawn_as = {"ways": size.ways, "shots": size.shots, "queries": size.queries,
+                "count": size.episodes, "seed": seed}  # fmt: skip
+    return Episodes(**cache.get("episodes", {**key, **drawn_as}, make))

@@ -16,6 +16,7 @@ from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.evaluation.diagnostics import of_answers
 from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.evaluation.statistics import mean_ci95, paired_ci95, percent_right
+from syntrans_l2l.experiment.overlap import named_classes, shared_classes
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.failures import told_of
@@ -55,18 +56,16 @@ class Cell:
         classes than N, its episodes have as many ways as there are classes.
         """
         size, part = self.size, getattr(self.arena.data, split)
-        if split == "validation" and not self.row.method.selects:
-            return Episodes.none(ways=size.ways, shots=size.shots, queries=size.queries)
-        classes = len(part.class_names)
+        if split == "validation":
+            if not self.row.method.selects:
+                return Episodes.none(size)
+            ways = min(size.ways, len(part.class_names))
+            size = replace(size, ways=ways, episodes=size.validation_episodes)
         return cached_episodes(
             self.arena.cache,
             part,
-            split,
-            self.arena.data.fingerprint,
-            ways=size.ways if split == "test" else min(size.ways, classes),
-            shots=size.shots,
-            queries=size.queries,
-            count=size.episodes if split == "test" else size.validation_episodes,
+            {"data": self.arena.data.fingerprint, "split": split},
+            size,
             seed=self.seed,
             progress=self.arena.progress,
         )
@@ -115,13 +114,14 @@ class Cell:
         delta = None
         if reference is not None and row.title != reference.title:
             delta = paired_ci95(accuracies, reference.accuracies[: len(accuracies)])
-        names = arena.data.test.class_names
+        data, names = arena.data, arena.data.test.class_names
+        seen = [*named_classes(data.train), *named_classes(data.validation)]
         tensors = of_answers(said, test, len(names)) | predictor.diagnose(test)
         queries = self.size.ways * self.size.queries
         record = Record(
             id=record_id,
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            dataset=arena.data.name,
+            dataset=data.name,
             method=row.title,
             student=arena.student_name,
             semantics=semantics.source if semantics else "none",
@@ -146,11 +146,12 @@ class Cell:
             versions={**versions, "code": known["code"]},
             seconds=seconds,
             descriptor_hash=semantics.digest if semantics else None,
-            data_fingerprint=arena.data.fingerprint,
+            data_fingerprint=data.fingerprint,
             identity=known,
             settings=settings(method, arena),
             training_seed=arena.seed,
             title=row.printed,
+            shared_classes=shared_classes(seen, named_classes(data.test)),
         )
         store.append(record)
         return record

@@ -12,6 +12,7 @@ from syntrans_l2l.datasets.base import (
 )
 from syntrans_l2l.encoders.base import Encoder
 from syntrans_l2l.episodes.size import EpisodeSize
+from syntrans_l2l.experiment.cross_domain import CrossDomain
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.base import Method
 from syntrans_l2l.semantics.checks import check_classes
@@ -25,6 +26,7 @@ Counts = Mapping[str, dict[str, int]]  # images of each class, by split
 _PARTS = {
     "dataset": ("class_counts", "@CifarFs()"),
     "student_dataset": ("class_counts", "@CifarFs()"),
+    "test_dataset": ("class_counts", "@Fc100()"),
     "teacher_text": ("encode_classes", "@VectorFile()"),
     "text_encoder": ("encode_classes", "@SentenceEncoder()"),
     "base_training": ("epochs", "@BaseTraining()"),
@@ -58,6 +60,12 @@ def check_parts(parts: Mapping[str, object]) -> None:
             "Experiment.methods must hold methods and rows, made as by @ProtoNet() with its "
             f"brackets, got {wrong[0]!r:.80}"
         )
+
+
+def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """Raise ValueError where a value is none of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r:.80}")
 
 
 def check_pairs(comparisons: object) -> None:
@@ -144,6 +152,39 @@ def check_encoders(encoders: Mapping[str, Encoder], size: int | None) -> None:
             encoder.check(size)
         except ValueError as error:
             raise ValueError(f"{title}: {error}") from error
+
+
+def check_test_pictures(
+    methods: Sequence[Method], encoders: Mapping[str, Encoder], data: CrossDomain
+) -> None:
+    """Find out whether what is trained on the pictures of one data set takes those of another.
+
+    Args:
+        methods: of the rows.
+        encoders: by the title of their row.
+        data: both data sets.
+
+    Raises:
+        ValueError: it does not; the message says which size to set.
+    """
+    source, target = data.source, data.target
+    if source.size == target.size:
+        return
+    if source.size is None or target.size is None:
+        raise ValueError(
+            f"{data.name}: one data set holds features, the other images: export the features of "
+            "both with one encoder"
+        )
+    for method in methods:
+        if not method.uses_student:
+            raise ValueError(
+                f"{method.name} is trained on pictures of {source.size} px and {target.name} has "
+                f"{target.size} px: {data.advice()}"
+            )
+    try:
+        check_encoders(encoders, target.size)
+    except ValueError as error:
+        raise ValueError(f"{error}; {data.advice()}") from error
 
 
 def check_row(

@@ -56,7 +56,8 @@ def evaluate(
         device: where to run; None takes a GPU where there is one.
         progress: whether to draw bars.
         settings: further fields of `Experiment`, such as shots=(1, 5) or shots=5, ways, queries,
-            episodes, validation_episodes, student, teacher, reference, comparisons and seed.
+            episodes, validation_episodes, student, teacher, reference, comparisons and seed;
+            test_dataset may be whatever `data` may be.
             Without a `reference`, differences are taken to cosine ProtoNet, or to the first row.
 
     Raises:
@@ -69,6 +70,8 @@ def evaluate(
     names = [each.title if isinstance(each, Row) else each.name for each in methods]
     if "reference" not in settings and Experiment.reference not in names and names:
         settings = {**settings, "reference": names[0]}
+    if settings.get("test_dataset") is not None:
+        settings = {**settings, "test_dataset": _dataset(settings["test_dataset"])}
     if type(shots := settings.get("shots")) is int:
         settings = {**settings, "shots": (shots,)}
     experiment = Experiment(
@@ -97,7 +100,7 @@ def evaluate(
     return Results(
         records=records,
         store=store,
-        test=experiment.dataset.load(places.root, cache).test,
+        test=experiment.data.load(places.root, cache).test,
         comparisons=experiment.comparisons,
         folder=folder,
     )

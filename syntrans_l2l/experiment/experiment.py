@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import get_args
 
 import torch
 
@@ -21,13 +22,16 @@ from syntrans_l2l.experiment.cell import Cell, Reference
 from syntrans_l2l.experiment.checks import (
     DEFAULT_REFERENCE,
     check_apart,
+    check_choice,
     check_data,
     check_encoders,
     check_names,
     check_pairs,
     check_parts,
     check_row,
+    check_test_pictures,
 )
+from syntrans_l2l.experiment.cross_domain import CrossDomain, Shared
 from syntrans_l2l.experiment.kinds import check_kinds
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.experiment.row import EncoderName, Row
@@ -52,6 +56,11 @@ class Experiment:
 
     Args:
         dataset: where images come from.
+        test_dataset: another data set, whose test classes are tested on; training and validation
+            keep to `dataset`. None tests on `dataset` too.
+        shared_classes: what happens to test classes of `test_dataset` that are also train or
+            validation classes of `dataset`, by name or by WordNet id: "refuse" raises, "drop"
+            leaves them out, "keep" tests on them all the same.
         student: makes the encoder; None where the data set holds features or no row uses it.
         methods: the rows, each evaluated on the same episodes; a plain method is a row on the
             student after base training.
@@ -96,10 +105,13 @@ class Experiment:
     comparisons: Sequence[tuple[str, str]] = ()
     seed: int = 0
     training_seed: int | None = None
+    test_dataset: Benchmark | None = None
+    shared_classes: Shared = "refuse"
 
     def __post_init__(self) -> None:
         check_parts(vars(self))
         check_pairs(self.comparisons)
+        check_choice("Experiment.shared_classes", self.shared_classes, get_args(Shared))
         check_kinds([self.methods, self.base_training, self.distillation])
         _ = self.sizes
         check_whole_number("Experiment.seed", self.seed)
@@ -141,6 +153,13 @@ class Experiment:
             raise ValueError(f"Experiment.{error}") from None
 
     @cached_property
+    def data(self) -> Benchmark:
+        """What rows see: `dataset`, with the test classes of `test_dataset` where there is one."""
+        if self.test_dataset is None:
+            return self.dataset
+        return CrossDomain(self.dataset, self.test_dataset, self.shared_classes)
+
+    @cached_property
     def encoders(self) -> Mapping[EncoderName, Encoder]:
         """What rows call "base", "distilled" and "teacher"."""
         student = BaseStudent(self.student, self.base_training)
@@ -179,13 +198,15 @@ class Experiment:
             ImportError: learn2learn, which episodes come from, is not installed.
             ValueError: a setting does not fit the data.
         """
-        counts = self.dataset.class_counts(root)
+        counts = self.data.class_counts(root)
         check_data([row.method for row in self.rows], counts, self.sizes)
         used = {row.title: self.encoder(row) for row in self.rows if row.method.uses_student}
         check_encoders(used, self.dataset.size)
+        if isinstance(self.data, CrossDomain):
+            check_test_pictures([row.method for row in self.rows], used, self.data)
         for row in self.rows:
             text_encoder = row.text_encoder or self.text_encoder
-            check_row(row, self.encoder(row), text_encoder, self.dataset, counts)
+            check_row(row, self.encoder(row), text_encoder, self.data, counts)
             for size in self.sizes:
                 row.method.check(counts["train"], ways=size.ways, shots=size.shots)
         learn2learn()
@@ -202,11 +223,13 @@ class Experiment:
         """Data and encoders, each made when it is first asked for; see `run`."""
         seed = self.seed if self.training_seed is None else self.training_seed
         job = Job(seed=seed, device=device, progress=progress, workers=workers)
-        data = with_code(self.dataset.load(root, cache, progress), self.dataset)
+        data = with_code(self.data.load(root, cache, progress), self.data)
         stage_0 = None
         if (other := self.student_dataset) is not None:
             stage_0 = with_code(other.load(root, cache, progress), other)
             check_apart(stage_0.train.class_names, data)
+        elif isinstance(self.data, CrossDomain):  # its student is that of the source alone
+            stage_0 = self.data.load_source(root, cache, progress)
         work = Workspace(data=data, cache=cache, job=job, stage_0=stage_0)
         return Preparation(work, self.encoders)
 

@@ -36,7 +36,8 @@ def exported_episodes(
     """
     work = experiment.prepare(root=root, cache=cache, device=CPU, progress=progress).work
     data = work.data
-    images, images_are = _images(experiment.dataset, data, root)
+    tested = experiment.test_dataset or experiment.dataset
+    images, images_are = _images(tested, data, root)
     for size in experiment.sizes:
         yield EpisodeFile(
             dataset=data.name,
@@ -48,12 +49,8 @@ def exported_episodes(
             episodes=cached_episodes(
                 cache,
                 data.test,
-                "test",
-                data.fingerprint,
-                ways=size.ways,
-                shots=size.shots,
-                queries=size.queries,
-                count=size.episodes,
+                {"data": data.fingerprint, "split": "test"},
+                size,
                 seed=experiment.seed,
                 progress=progress,
             ),

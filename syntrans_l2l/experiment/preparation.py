@@ -72,7 +72,9 @@ class Preparation:
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        names, cache = names or self.work.data.class_names, self.work.cache
+        # a name that two data sets have is one class
+        names = tuple(dict.fromkeys(names or self.work.data.class_names))
+        cache = self.work.cache
         if isinstance(encoder, SynMine):
             encoder = encoder.among(self.work.data.train.class_names)
         key = {**encoder.key(), "class_names": list(names), "code": code_digest(encoder)}

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import UnionType
@@ -34,7 +34,8 @@ class Record:
     can say of it, and `id` hashes the whole; `finished` is the time in UTC as ISO 8601 has it;
     `seed` is that of the episodes, `training_seed` that of students and methods (None where an
     earlier version did not write it);
-    `title` is what tables print for the identifier `method` (empty: the identifier).
+    `title` is what tables print for the identifier `method` (empty: the identifier);
+    `shared_classes` are test classes that training or validation has too.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Record:
     training_seed: int | None = None
     schema: int = SCHEMA
     title: str = ""
+    shared_classes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name, hint in _HINTS.items():
@@ -257,7 +259,8 @@ def _record(line: str) -> Record:
         raise ValueError(f"schema {content.get('schema')}, this version reads 2 and {SCHEMA}")
     if content["schema"] < SCHEMA:
         content = {"identity": {}, "settings": {}, **content}
-    content = {"title": "", "training_seed": None, **content}  # older records lack them
+    # older records lack them
+    content = {"title": "", "training_seed": None, "shared_classes": [], **content}
     if missing := _HINTS.keys() - content:
         raise ValueError(f"lacks {', '.join(sorted(missing))}")
     if unknown := content.keys() - _HINTS:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from syntrans_l2l.datasets.contents import some_of
 from syntrans_l2l.reporting.collection import Board, Column, Line, stand_on_different_encoders
 from syntrans_l2l.reporting.controls import controls
 from syntrans_l2l.reporting.grid import FOREIGN, MINUS_SHUFFLED, QUOTED, Cell, Estimate, Grid, Mark
@@ -126,6 +127,12 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool, controlled: bo
         parts.append(ENCODERS_DIFFER)
     names = dict.fromkeys(record.dataset for record in board.records)
     parts += [_NOTES[dataset] for dataset in names if dataset in _NOTES]
+    shared = {record.dataset: record.shared_classes for record in board.records}
+    parts += [
+        f"{some_of(classes, f'test classes of {dataset} are also train or validation classes')}."
+        for dataset, classes in shared.items()
+        if classes
+    ]
     foreign = any(record.made_elsewhere for record in board.records)
     if foreign:
         parts.append(

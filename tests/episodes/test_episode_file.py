@@ -10,11 +10,12 @@ from common import random_split
 
 from syntrans_l2l.episodes.episode_file import EpisodeFile, read_episodes
 from syntrans_l2l.episodes.episodes import sample_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 
 
 def made() -> EpisodeFile:
     split = random_split(6, 8, "novel")
-    episodes = sample_episodes(split, ways=3, shots=2, queries=4, count=5, seed=0)
+    episodes = sample_episodes(split, EpisodeSize(ways=3, shots=2, queries=4, episodes=5), seed=0)
     return EpisodeFile(
         dataset="größe", data_fingerprint="f00", seed=0, class_names=split.class_names,
         images=tuple(f"images/{row}.png" for row in range(48)), images_are="files",

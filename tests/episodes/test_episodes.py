@@ -8,12 +8,13 @@ from common import digest_elsewhere
 from syntrans_l2l.cache import Cache, tensor_digest
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.episodes.episodes import Episodes, cached_episodes, sample_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.episodes.tasks import SemanticTaskset
 
 
 @pytest.fixture(scope="module")
 def episodes(data: FewShotData) -> Episodes:
-    return sample_episodes(data.test, ways=5, shots=2, queries=4, count=200, seed=3)
+    return sample_episodes(data.test, EpisodeSize(shots=2, queries=4, episodes=200), seed=3)
 
 
 def test_support_and_query_are_disjoint(episodes: Episodes) -> None:
@@ -51,16 +52,17 @@ def test_sampling_leaves_pythons_random_stream_alone(data: FewShotData) -> None:
     random.seed(7)
     expected = random.random()
     random.seed(7)
-    sample_episodes(data.test, ways=5, shots=1, queries=1, count=3, seed=0)
+    sample_episodes(data.test, EpisodeSize(queries=1, episodes=3), seed=0)
     assert random.random() == expected
 
 
 def test_the_same_seed_gives_the_same_bits_in_another_process(data: FewShotData) -> None:
     draw = (
         "from syntrans_l2l.episodes.episodes import sample_episodes;"
-        "e = sample_episodes(split, ways=5, shots=1, queries=3, count=50, seed=9)"
+        "from syntrans_l2l.episodes.size import EpisodeSize;"
+        "e = sample_episodes(split, EpisodeSize(queries=3, episodes=50), seed=9)"
     )
-    here = sample_episodes(data.test, ways=5, shots=1, queries=3, count=50, seed=9)
+    here = sample_episodes(data.test, EpisodeSize(queries=3, episodes=50), seed=9)
     expected = tensor_digest({"c": here.class_ids, "s": here.support, "q": here.query})
     assert digest_elsewhere(draw) == expected
     assert tensor_digest({"c": here.class_ids, "s": here.query, "q": here.support}) != expected
@@ -70,9 +72,8 @@ def test_drawn_once(data: FewShotData, tmp_path: Path) -> None:
     cache = Cache(tmp_path)
 
     def draw() -> Episodes:
-        return cached_episodes(
-            cache, data.test, "test", "x", ways=3, shots=1, queries=2, count=4, seed=0
-        )
+        size = EpisodeSize(ways=3, queries=2, episodes=4)
+        return cached_episodes(cache, data.test, {"data": "x"}, size, seed=0)
 
     first = draw()
     [entry] = (cache.root / "episodes").iterdir()
@@ -85,5 +86,6 @@ def test_drawn_once(data: FewShotData, tmp_path: Path) -> None:
     ("ways", "queries", "message"), [(7, 1, "only 6 classes"), (5, 24, "has 24")]
 )
 def test_impossible_episodes(data: FewShotData, ways: int, queries: int, message: str) -> None:
+    size = EpisodeSize(ways=ways, queries=queries, episodes=2)
     with pytest.raises(ValueError, match=message):
-        sample_episodes(data.test, ways=ways, shots=1, queries=queries, count=1, seed=0)
+        sample_episodes(data.test, size, seed=0)

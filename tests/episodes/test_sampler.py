@@ -10,6 +10,7 @@ from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.datasets.base import FewShotData, Split
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
 from syntrans_l2l.episodes.sampler import draw_distinct, stream_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 
 SIZES = (4, 9, 5, 12, 7, 6)  # images of the classes
 
@@ -78,7 +79,8 @@ def test_the_check_of_uniformity_can_fail() -> None:
 def test_learn2learn_draws_from_the_same_distribution(data: FewShotData) -> None:
     streamed = stream_episodes(data.test, ways=2, shots=1, queries=2, count=3000, seed=1)
     ours = torch.cat([part.class_ids for part in streamed])
-    theirs = sample_episodes(data.test, ways=2, shots=1, queries=2, count=3000, seed=1).class_ids
+    size = EpisodeSize(ways=2, queries=2, episodes=3000)
+    theirs = sample_episodes(data.test, size, seed=1).class_ids
     for class_ids in (ours, theirs):
         pairs = class_ids @ torch.tensor([6, 1])
         assert uniform(pairs.unique(return_inverse=True)[1], 30)

@@ -17,6 +17,7 @@ from syntrans_l2l.experiment.config import (
     parse_file,
 )
 from syntrans_l2l.experiment.gin_files import search_path
+from syntrans_l2l.methods.task_training import TaskMethod
 
 FILES = sorted((REPOSITORY / "gin").rglob("*.gin"))
 EXPERIMENTS = sorted((REPOSITORY / "gin").glob("*.gin"))
@@ -51,6 +52,20 @@ def test_every_experiment_builds(file: Path) -> None:
 def test_each_data_set_shows_syntrans_beside_protonet_and_maml(name: str) -> None:
     experiment = load_experiment(Path(f"syntrans_{name}.gin"), [])
     assert {"protonet_cosine", "maml", "syntrans"} <= {row.title for row in experiment.rows}
+
+
+def test_rows_of_a_small_budget_say_so() -> None:
+    """MAML's authors trained on 240,000 tasks; a row of fewer than 60,000 is short."""
+    seen: dict[bool, int] = {True: 0, False: 0}
+    for file in EXPERIMENTS:
+        for row in load_experiment(file, []).rows:
+            if isinstance(row.method, TaskMethod):
+                training = row.method.training
+                short = training.iterations * training.meta_batch < 60_000
+                assert row.printed.endswith(" (short budget)") == short, (file.name, row.printed)
+                assert row.title == row.method.name
+                seen[short] += 1
+    assert all(seen.values())
 
 
 MININGS = [file for file in FILES if "benchmarks/mine.py" in file.read_text()]

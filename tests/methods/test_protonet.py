@@ -5,6 +5,7 @@ from torch.nn import functional as F
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.episodes.episodes import sample_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.methods.protonet import ProtoNet, cosine_predict, euclidean_logits
 
 PrototypicalClassifier = learn2learn().nn.PrototypicalClassifier
@@ -15,7 +16,7 @@ PrototypicalClassifier = learn2learn().nn.PrototypicalClassifier
 def test_batched_equals_learn2learn_episode_by_episode(
     data: FewShotData, distance: str, shots: int
 ) -> None:
-    episodes = sample_episodes(data.test, ways=5, shots=shots, queries=4, count=30, seed=0)
+    episodes = sample_episodes(data.test, EpisodeSize(shots=shots, queries=4, episodes=30), seed=0)
     features = torch.randn(len(data.test.labels), 16, generator=torch.Generator().manual_seed(0))
     if distance == "cosine":
         features = F.normalize(features, dim=-1)

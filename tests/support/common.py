@@ -12,6 +12,7 @@ from torch import Tensor
 
 from syntrans_l2l.datasets.base import FewShotData, Split
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
+from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.evaluation.evaluate import stream_accuracies
 from syntrans_l2l.methods.base import Predict
 
@@ -53,9 +54,8 @@ def random_split(classes: int, images: int, prefix: str, seed: int = 0, size: in
 
 
 def episodes_of(data: FewShotData, split: str, count: int = 300, shots: int = 1) -> Episodes:
-    return sample_episodes(
-        getattr(data, split), ways=5, shots=shots, queries=5, count=count, seed=0
-    )
+    size = EpisodeSize(shots=shots, queries=5, episodes=count)
+    return sample_episodes(getattr(data, split), size, seed=0)
 
 
 def accuracies_of(predict: Predict, episodes: Episodes) -> Tensor:
