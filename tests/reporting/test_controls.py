@@ -60,7 +60,7 @@ def test_every_table_has_the_paired_difference(store: RecordStore) -> None:
         assert "what the text is worth" in grid.caption
         for text in (
             markdown([grid]),
-            report([(board, grid)], [], []),
+            report([(board, grid)], [], [], {}),
             terminal([grid], width=120),
         ):
             assert MINUS_SHUFFLED in " ".join(text.split()) and str(delta) in text
