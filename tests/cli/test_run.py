@@ -63,7 +63,7 @@ def test_from_archive_to_table(finished: tuple[Path, Path, tuple[str, ...], str]
             assert accuracy == pytest.approx(record["accuracy"])
             assert ci95 == pytest.approx(record["ci95"], rel=1e-4)
     assert "BaseTraining.epochs = 3" in (out / "operative_config.gin").read_text()
-    encoders = {r["identity"]["encoder"] for r in written if r["identity"]["encoder"]}  # type: ignore[index]
+    encoders = {r["identity"]["encoder"] for r in written if r["identity"]["encoder"]}
     for encoder in encoders:  # how it learnt, for the figure
         learning = json.loads((out / "learning" / f"{encoder}.json").read_text())
         assert len(learning["loss"]) == len(learning["validation"]) == 3

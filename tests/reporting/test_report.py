@@ -36,7 +36,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         for name in NAMES
     ]
     bank = MinedBank(
-        vectors=SemanticBank(NAMES, torch.randn(len(NAMES), 3), "mined"),
+        vectors=SemanticBank(tuple(NAMES), torch.randn(len(NAMES), 3), "mined"),
         descriptors=phrases, dataset="cifar_fs", observed="none", made_by={},
     )  # fmt: skip
     store.keep_bank(bank)
