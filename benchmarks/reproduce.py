@@ -29,6 +29,7 @@ class Table(NamedTuple):
     macros: Sequence[str] = ()
 
 
+CALTECH = ["CALTECH", "CLIP_IMAGES", "CLIP_TEXT", "SENTENCE_ENCODER"]
 # a folder of records, a line
 TABLES = {
     "demo": Table(["syntrans_demo.gin"]),
@@ -37,9 +38,9 @@ TABLES = {
     "cifarfs_descriptors": Table(["syntrans_cifarfs_descriptors.gin"], ["SENTENCE_ENCODER"]),
     "fc100_clip": Table(["syntrans_fc100_cpu.gin", "baselines_fc100_cpu.gin"], ["VECTORS"]),
     "fc100_descriptors": Table(["syntrans_fc100_descriptors.gin"], ["SENTENCE_ENCODER"]),
-    "caltech_clip": Table(
-        ["syntrans_caltech_clip.gin", "syntrans_caltech_trained.gin"],
-        ["CALTECH", "CLIP_IMAGES", "CLIP_TEXT", "SENTENCE_ENCODER"],
+    "caltech_clip": Table(["syntrans_caltech_clip.gin", "syntrans_caltech_trained.gin"], CALTECH),
+    "caltech_named": Table(
+        ["syntrans_caltech_assignment.gin", "syntrans_caltech_mimicry.gin"], CALTECH
     ),
     "student_recipes": Table(["student_recipes.gin"]),
     "cifarfs_ablation": Table(["syntrans_cifarfs_ablation.gin"], ["SENTENCE_ENCODER"]),
