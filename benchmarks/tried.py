@@ -117,11 +117,11 @@ def rows(stages: Stages, validation: Sequence[LabelledFeatures], shots: int, cou
     plain, both = stages.initial(), halves(stages.view)
     two_views = scored(plain, both)
     found: list[tuple[str, float]] = [
-        ("two views (chosen)", crossed(two_views, both, grid(), "hard")),
-        ("one view", crossed(two_views, both, grid(whitened_weights=(0.0,)), "hard")),
-        ("soft selection", crossed(two_views, both, grid(), "soft")),
+        ("two views (chosen)", crossed(two_views, both, grid(), "soft")),
+        ("one view", crossed(two_views, both, grid(whitened_weights=(0.0,)), "soft")),
+        ("hard selection", crossed(two_views, both, grid(), "hard")),
         ("no selection", crossed(two_views, both, grid(), "none")),
-        ("no text", crossed(two_views, both, grid(alphas=(1.0,), semantic_weights=(0.0,)), "hard")),
+        ("no text", crossed(two_views, both, grid(alphas=(1.0,), semantic_weights=(0.0,)), "soft")),
     ]
     semantics = stages.centred(stages.base.class_vectors)
     for shrinkage in (0.1, 0.6, 1.0):
@@ -131,12 +131,12 @@ def rows(stages: Stages, validation: Sequence[LabelledFeatures], shots: int, cou
         )  # fmt: skip
         within = halves(view)
         name = "second view only centred" if shrinkage == 1.0 else f"shrinkage {shrinkage}"
-        found.append((name, crossed(scored(plain, within), within, grid(), "hard")))
+        found.append((name, crossed(scored(plain, within), within, grid(), "soft")))
     for name, classifier in (
         ("stage 4", stages.meta_trained(ways=5, shots=shots)),
         (f"stage 4 on novel-like features, rho {RHO}", novel_like(stages, shots)),
     ):
-        found.append((name, crossed(scored(classifier, both), both, grid(), "hard")))
+        found.append((name, crossed(scored(classifier, both), both, grid(), "soft")))
     only_view = [_accuracy(each.logits(Mix(1.0, 0.0, 1e6)), drawn) for each, (_, drawn) in
                  zip(two_views, both, strict=True)]  # fmt: skip
     found.append(("whitened view instead of the plain one, no text", sum(only_view) / 2))

@@ -61,7 +61,7 @@ def select(
     candidates: Sequence[Scores],
     episodes: Episodes,
     grid: Mapping[str, Sequence[float]],
-    rule: Rule = "hard",
+    rule: Rule = "soft",
 ) -> Selection:
     """Choose a candidate and a mix by one of three rules.
 
@@ -71,8 +71,10 @@ def select(
 
     "hard" takes the setting of the best mean accuracy. "soft" takes the mean of all settings of
     the best one's candidate that lie within half a percent of it, so that noise of few classes
-    moves it less; it stays one classifier, other than a mean of many answers. "none" looks at no
-    accuracy: the first candidate at the middle of every grid.
+    moves it less; it stays one classifier, other than a mean of many answers. It is the default,
+    because it won when settings were chosen on one half of the validation classes and measured on
+    the other: on FC100, and on CLIP features of Caltech-101; on CIFAR-FS both were level. "none"
+    looks at no accuracy: the first candidate at the middle of every grid.
 
     Args:
         candidates: the validation scores of each classifier; the first is the plain one.

@@ -42,7 +42,7 @@ class SynTransSettings:
     semantic_weights: Sequence[float] = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
     whitened_weights: Sequence[float] = (0.0, 0.2, 0.4, 0.8, 1.6, 5.0, 20.0)
     aligned_weights: Sequence[float] = (0.0, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-    selection: Rule = "hard"
+    selection: Rule = "soft"
 
     def __post_init__(self) -> None:
         if not 0 < self.shrinkage <= 1:

@@ -85,7 +85,7 @@ def test_an_identity_projection_needs_no_module_to_be_read(tmp_path: Path) -> No
 def test_the_record_says_what_was_tried_and_how_it_did() -> None:
     algorithm, _ = fitted(text=True)
     selected: dict[str, Any] = algorithm.selected
-    assert selected["rule"] == "hard"
+    assert selected["rule"] == "soft"
     assert selected["grid"]["aligned weight"] == list(SETTINGS.aligned_weights)
     curve = selected["accuracy"]["aligned weight"]
     assert len(curve) == len(SETTINGS.aligned_weights) and max(curve) > curve[0] + 5
