@@ -16,6 +16,7 @@ from syntrans_l2l.algorithms.selection import selected
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.algorithms.stages import Stages
 from syntrans_l2l.cache import Cache, tensor_digest
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.networks.fusion import Mix
@@ -100,7 +101,7 @@ def fit_on_episodes(
     if choice is None:
         selection = _selection(stages, validation, episodes, grid)
         choice, accuracy = selection.choice, selection.curves(grid)
-        _warn_at_edges(choice, grid)
+        _warn_at_edges(accuracy, grid)
     algorithm = _made(stages, choice, episodes)
     values = dict(zip(MIX, vars(choice.mix).values(), strict=True))
     values[STAGE_4] = grid[STAGE_4][choice.candidate]
@@ -218,30 +219,32 @@ def _selection(
         "episodes": tensor_digest(vars(episodes)),
         "grid": grid,
         "rule": stages.settings.selection,
+        "scored_by": code_digest(__name__),
     }
     kept = stages.kept("choices", key, make)
     candidate, *weights = kept["choice"].tolist()
     return Selection(Choice(int(candidate), Mix(*weights)), kept["accuracies"])
 
 
-def _warn_at_edges(choice: Choice, grid: Mapping[str, Sequence[Any]]) -> None:
-    """Say in the log where a weight stands at the upper end of its grid.
+def _warn_at_edges(
+    accuracy: Mapping[str, Sequence[float]], grid: Mapping[str, Sequence[Any]]
+) -> None:
+    """Say in the log where a weight does best at the upper end of its grid.
 
     Not of the whitened view: at the last of its weights it stands next to alone, as at an end of
     alpha.
+
+    Args:
+        accuracy: on validation, for each value of each setting; see `Selection.curves`.
+        grid: the values.
     """
-    weights = dict(zip(MIX, vars(choice.mix).values(), strict=True))
-    for name, weight in weights.items():
-        if (
-            name not in ("alpha", "whitened weight")
-            and len(grid[name]) > 1
-            and weight >= max(grid[name])
-        ):
-            setting = name.replace(" ", "_") + "s"
+    for name in ("semantic weight", "aligned weight"):
+        curve = accuracy.get(name, [0.0])
+        if max(curve[:-1], default=curve[-1]) < curve[-1]:
             logger.warning(
-                "the %s chosen on validation, %g, is the highest of its grid; "
-                "set higher values in SynTransSettings.%s too",
+                "validation does best with the highest %s of its grid, %g; set higher values in "
+                "SynTransSettings.%s too",
                 name,
-                weight,
-                setting,
+                grid[name][-1],
+                name.replace(" ", "_") + "s",
             )

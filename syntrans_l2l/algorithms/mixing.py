@@ -86,7 +86,7 @@ def select(
     right = torch.stack(
         [each for scores in candidates for each in _right_by_class(scores, episodes, grid)]
     )  # [candidates * mixes, C]
-    drawn = episodes.queries * torch.bincount(episodes.class_ids.flatten())
+    drawn = episodes.queries * torch.bincount(episodes.class_ids.flatten()).to(right.device)
     accuracies = 100.0 * right.sum(1) / drawn.sum()
     plain = next(
         _right_by_class(candidates[0], episodes, {name: [w] for name, w in _PLAIN.items()})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from syntrans_l2l.algorithms.mixing import Rule
 from syntrans_l2l.training.bridge import BridgeTraining, make_folds
@@ -28,7 +29,7 @@ class SynTransSettings:
         selection: the rule by which validation chooses; see `mixing.select`.
 
     Raises:
-        ValueError: shrinkage or penalty out of range, or an empty grid.
+        ValueError: unknown selection, shrinkage or penalty out of range, or an empty grid.
     """
 
     bridge: BridgeTraining = field(default_factory=BridgeTraining)
@@ -45,6 +46,11 @@ class SynTransSettings:
     selection: Rule = "soft"
 
     def __post_init__(self) -> None:
+        if self.selection not in get_args(Rule):
+            raise ValueError(
+                f"SynTransSettings.selection must be one of {get_args(Rule)}, got "
+                f"{self.selection!r}"
+            )
         if not 0 < self.shrinkage <= 1:
             raise ValueError(
                 f"SynTransSettings.shrinkage must lie above 0 and at most at 1, got "

@@ -34,11 +34,12 @@ def _export(arguments: argparse.Namespace) -> int:
     prepared = experiment.prepare(
         root=places.root, cache=Cache(places.cache), device=chosen, progress=bar
     )
+    prepared.encoder(arguments.encoder).check(experiment.dataset.size)
+    taught, name = None, ""
+    if arguments.teacher:  # before the student is trained: there may be no teacher
+        taught, name = prepared.of_teacher(experiment.source_of_teacher)
     encoded = prepared.encoded(arguments.encoder)
     path = arguments.out / f"features_{arguments.encoder}.safetensors"
-    taught, name = None, ""
-    if arguments.teacher:
-        taught, name = prepared.of_teacher(experiment.source_of_teacher)
     save_features(
         path,
         prepared.work.data,

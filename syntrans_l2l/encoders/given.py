@@ -1,16 +1,23 @@
 """Features that the data set brings."""
 
+from syntrans_l2l.cache import digest
 from syntrans_l2l.datasets.base import SPLITS
 from syntrans_l2l.datasets.features import FeatureData
 from syntrans_l2l.encoders.base import Encoded, Normalised, Workspace
 
 
 class GivenFeatures:
-    """The place of an encoder where a features file stands for images and network alike."""
+    """The place of an encoder where a features file stands for images and network alike.
+
+    Args:
+        shared_space: whether a CLIP made the features, in the space of its text.
+    """
 
     name = "given features"
-    sees_teacher_images = False
     semantic_dim = None
+
+    def __init__(self, shared_space: bool = False) -> None:
+        self.sees_teacher_images = shared_space
 
     def check(self, size: int | None) -> None:
         if size is not None:
@@ -24,6 +31,14 @@ class GivenFeatures:
         if not isinstance(data, FeatureData):
             raise TypeError(f"{data.name} holds images, not features: bind Experiment.student")
         features = {split: getattr(data, split).images for split in SPLITS}
-        projection = Normalised() if data.shared_space else None
         recipe = {"features": data.encoder}
-        return Encoded(features, data.fingerprint, data.encoder, recipe, projection=projection)
+        if not data.shared_space:
+            return Encoded(features, data.fingerprint, data.encoder, recipe)
+        return Encoded(
+            features,
+            digest({"data": data.fingerprint, "shared_space": True}),
+            data.encoder,
+            recipe,
+            projection=Normalised(),
+            lesson={"model": data.encoder, "images": "all, validation and novel ones included"},
+        )

@@ -1,6 +1,7 @@
 """Stage 0: the student trained on base images; cached."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +64,8 @@ class BaseStudent:
     def encode(self, work: Workspace) -> Encoded:
         student = self.network(work)
         recipe, precision = self.recipe(student, work.job.seed), self.training.precision
+        if work.stage_0 is not None:
+            recipe["trained_on"] = work.stage_0.name
         return encode_with(student, work, name=student.name, recipe=recipe, precision=precision)
 
     def recipe(self, student: Student, seed: int) -> dict[str, object]:
@@ -93,7 +96,7 @@ class BaseStudent:
         train = data.train
         # the factory's settings show in the weights' start and in the layers without weights
         key = {
-            **self.recipe(student, work.job.seed),
+            **self.recipe(_seen_once(student), work.job.seed),
             **place(work, data, self.training),
             "start": tensor_digest(student.state_dict()),
         }
@@ -114,6 +117,14 @@ class BaseStudent:
         student.curve = {name: weights.pop(_CURVE + name).tolist() for name in asdict(Curve())}
         student.load_state_dict(weights)
         return student.eval()
+
+
+def _seen_once(student: Student) -> Student:
+    """The same with one view: training shows each image once, so both are trained alike."""
+    once = copy(student)
+    once.views = 1
+    once.name = student.name.removesuffix(f", {student.views} views")
+    return once
 
 
 def _with_prefix(curve: Mapping[str, Sequence[float]]) -> dict[str, Tensor]:

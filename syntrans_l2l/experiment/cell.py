@@ -124,7 +124,7 @@ class Cell:
             dataset=data.name,
             method=row.title,
             student=arena.student_name,
-            semantics=semantics.source if semantics else "none",
+            semantics=" + ".join(bank.source for bank in method.texts(arena)) or "none",
             ways=self.size.ways,
             shots=self.size.shots,
             queries=self.size.queries,

@@ -4,15 +4,11 @@ import inspect
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from syntrans_l2l.datasets.base import (
-    Benchmark,
-    FewShotData,
-    check_episode_size,
-    to_be_recognised,
-)
+from syntrans_l2l.datasets.base import Benchmark, FewShotData, Split, check_episode_size
 from syntrans_l2l.encoders.base import Encoder
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.experiment.cross_domain import CrossDomain
+from syntrans_l2l.experiment.overlap import named_classes, shared_classes
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.base import Method
 from syntrans_l2l.semantics.checks import check_classes
@@ -123,9 +119,10 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
                 raise ValueError(f"{split} classes: {error}") from None
 
 
-def check_apart(base: Sequence[str], data: FewShotData) -> None:
+def check_apart(base: Split, data: FewShotData) -> None:
     """Raise ValueError where a student knows validation or novel classes from elsewhere."""
-    if known := to_be_recognised(base, data):
+    to_come = [*named_classes(data.validation), *named_classes(data.test)]
+    if known := shared_classes(named_classes(base), to_come):
         raise ValueError(
             f"Experiment.student_dataset has base classes that are validation or novel classes of "
             f"{data.name}: {', '.join(known[:8])}; leave them out of the splits of {data.name}"

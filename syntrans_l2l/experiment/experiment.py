@@ -11,6 +11,7 @@ import torch
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import Benchmark
+from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.encoders.base import Encoded, Encoder, Workspace
 from syntrans_l2l.encoders.brought import FeaturesOfTheData
 from syntrans_l2l.encoders.clip import ClipEncoder, Teacher
@@ -163,7 +164,10 @@ class Experiment:
     def encoders(self) -> Mapping[EncoderName, Encoder]:
         """What rows call "base", "distilled" and "teacher"."""
         student = BaseStudent(self.student, self.base_training)
-        base: Encoder = GivenFeatures() if self.dataset.size is None else student
+        base: Encoder = student
+        if self.dataset.size is None:
+            of_clip = isinstance(self.dataset, FeatureBenchmark) and self.dataset.shared_space
+            base = GivenFeatures(shared_space=of_clip)
         text = self.text_of_teacher
         stage_1 = Stage1(self.source_of_teacher, self.distillation, text.vectors if text else None)
         frozen = self.distillation is None or self.distillation.encoder == "frozen"
@@ -227,7 +231,7 @@ class Experiment:
         stage_0 = None
         if (other := self.student_dataset) is not None:
             stage_0 = with_code(other.load(root, cache, progress), other)
-            check_apart(stage_0.train.class_names, data)
+            check_apart(stage_0.train, data)
         elif isinstance(self.data, CrossDomain):  # its student is that of the source alone
             stage_0 = self.data.load_source(root, cache, progress)
         work = Workspace(data=data, cache=cache, job=job, stage_0=stage_0)
@@ -304,6 +308,9 @@ class Experiment:
         text = encoder.key() if uses_text and encoder else {}
         semantics = preparation.semantics(encoder) if uses_text and encoder else None
         aligned_text = self._aligned_text(row, encoded, semantics, preparation)
+        lesson = dict(encoded.lesson)
+        if aligned_text is not None and aligned_text is not semantics:
+            lesson["text"] = aligned_text.source
         return Arena(
             data=work.data,
             features=encoded.features,
@@ -314,7 +321,7 @@ class Experiment:
             device=work.job.device,
             seed=work.job.seed,
             progress=work.job.progress,
-            recipes={"student": encoded.recipe, "text": text, "teacher": encoded.lesson},
+            recipes={"student": encoded.recipe, "text": text, "teacher": lesson},
             projection=encoded.projection if aligned_text else None,
             aligned=encoded.aligned if aligned_text else None,
             aligned_text=aligned_text,

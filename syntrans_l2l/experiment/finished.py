@@ -7,6 +7,7 @@ import torch
 from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.features import FeatureData
+from syntrans_l2l.encoders.base import Normalised
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.methods.syntrans import SynTransRow
 from syntrans_l2l.progress import Progress, silent
@@ -64,7 +65,8 @@ def finished_algorithm(
             aligned=seen.aligned_text.select(names) if seen.aligned_text else None,
         )
     if algorithm.aligned_weight and seen.projection is not None:
-        algorithm.set_projection_(seen.projection)
+        in_space = isinstance(seen.projection, Normalised)  # SynTrans normalises by itself
+        algorithm.set_projection_(torch.nn.Identity() if in_space else seen.projection)
     if not isinstance(arena.data, FeatureData) and (student := preparation.student(encoder)):
         algorithm.set_encoder_(student)
     return algorithm

@@ -146,6 +146,10 @@ class Method(ABC):
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Train on base classes and select on validation episodes of the test's size."""
 
+    def texts(self, arena: Arena) -> list[SemanticBank]:
+        """The class vectors that the row answers with, for the records."""
+        return [arena.semantics] if arena.semantics is not None else []
+
     def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:  # noqa: B027
         """Find out before any training whether the row fits the data; most rows fit any.
 

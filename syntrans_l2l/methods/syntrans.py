@@ -10,6 +10,7 @@ from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import required_bank
 from syntrans_l2l.methods.fitted import job, labelled, predictor
+from syntrans_l2l.semantics.bank import SemanticBank
 
 if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
     from syntrans_l2l.algorithms.syntrans import SynTrans
@@ -60,6 +61,11 @@ class SynTransRow(Method):
 
     def settings(self) -> dict[str, object]:
         return {"variant": self.variant, **asdict(self.parts)}
+
+    def texts(self, arena: Arena) -> list[SemanticBank]:
+        aligned = arena.aligned_text if any(self.parts.aligned_weights) else None
+        apart = aligned is not None and aligned is not arena.semantics
+        return super().texts(arena) + ([aligned] if aligned is not None and apart else [])
 
     def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:
         """Raise ValueError where stages 3 and 4 do not fit base classes of these sizes."""

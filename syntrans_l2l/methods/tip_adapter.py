@@ -11,6 +11,7 @@ from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import ridge_weights, shared_vectors
+from syntrans_l2l.semantics.bank import SemanticBank
 
 CLIP_SCALE = 100.0  # of cosines in CLIP's logits
 
@@ -54,6 +55,10 @@ class TipAdapter(Method):
     @property
     def title(self) -> str:
         return "Tip-Adapter" if self.shared_space else "Tip-Adapter (ridge)"
+
+    def texts(self, arena: Arena) -> list[SemanticBank]:
+        aligned = arena.aligned_text if self.shared_space else None
+        return super().texts(arena) if aligned is None else [aligned]
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Pick alpha and beta, and the ridge's penalty where there is a ridge.

@@ -10,6 +10,7 @@ from syntrans_l2l.algorithms.selection import choose, selected
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Method, Predictor
 from syntrans_l2l.methods.class_vectors import ridge_weights, shared_vectors
+from syntrans_l2l.semantics.bank import SemanticBank
 
 
 @dataclass(kw_only=True)
@@ -40,6 +41,10 @@ class ZeroShot(Method):
     @property
     def title(self) -> str:
         return "Zero-shot" if self.shared_space else "Zero-shot (ridge)"
+
+    def texts(self, arena: Arena) -> list[SemanticBank]:
+        aligned = arena.aligned_text if self.shared_space else None
+        return super().texts(arena) if aligned is None else [aligned]
 
     def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
         """Look the class vectors up, or fit the ridge.

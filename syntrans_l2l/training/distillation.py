@@ -53,6 +53,11 @@ class Distillation(Losses, ImageTraining):
         weights = (*self.weights, self.labels)
         if min(weights) < 0 or max(weights) == 0:
             raise ValueError(f"Distillation needs a positive loss weight and no negative: {self}")
+        if self.average:
+            raise ValueError(
+                "Distillation.average would leave P with another student than the one it was "
+                "learned with: set it to 0"
+            )
         if self.encoder == "frozen" and (self.labels or self.keep_projection):
             raise ValueError(
                 "Distillation.labels and keep_projection are for a trained encoder: set "

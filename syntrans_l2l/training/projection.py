@@ -108,14 +108,14 @@ def fit_projection(
     steps = recipe.epochs * math.ceil(len(ours) / recipe.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     generator = torch.Generator().manual_seed(job.seed)
-    count = min(recipe.batch_size, len(ours))
     with job.progress("projecting to the teacher", total=steps, unit="step") as advance:
-        for _ in range(steps):
-            places = torch.randperm(len(ours), generator=generator)[:count].to(device)
-            loss = task.loss(projection(ours[places]), places)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            advance(1)
+        for _ in range(recipe.epochs):
+            order = torch.randperm(len(ours), generator=generator).to(device)
+            for places in order.split(recipe.batch_size):
+                loss = task.loss(projection(ours[places]), places)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                advance(1)
     return projection.cpu().eval().requires_grad_(False)

@@ -100,7 +100,7 @@ def test_today_without_the_new_parts_can_be_asked_for() -> None:
 def test_a_weight_at_the_end_of_its_grid_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         fitted(text=False, settings=replace(SETTINGS, aligned_weights=(0.0, 0.1)))
-    assert "aligned weight chosen on validation, 0.1, is the highest" in caplog.text
+    assert "best with the highest aligned weight of its grid, 0.1" in caplog.text
     assert "SynTransSettings.aligned_weights" in caplog.text
 
 

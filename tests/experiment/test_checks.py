@@ -178,7 +178,7 @@ def test_rows_that_do_not_fit_are_named(dataset: FeatureBenchmark, tmp_path: Pat
         ),
         (
             {"methods": [Row(method=nearest, encoder="distilled", name="taught")]},
-            "taught: .* needs images, and features have none",
+            "taught: this needs a distilled student: bind Experiment.distillation",
         ),
     ]
     for changes, message in rows:
