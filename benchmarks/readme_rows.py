@@ -1,6 +1,6 @@
 """Refresh the README's few rows of results from committed records.
 
-    python benchmarks/readme_rows.py benchmarks/records/cifarfs_clip --readme README.md \\
+    python benchmarks/readme_rows.py benchmarks/records/tables/cifarfs_clip --readme README.md \\
         --rows protonet_cosine semfew syntrans
 """
 

@@ -32,25 +32,29 @@ class Table(NamedTuple):
 CALTECH = ["CALTECH", "CLIP_IMAGES", "CLIP_TEXT", "SENTENCE_ENCODER"]
 # a folder of records, a line
 TABLES = {
-    "demo": Table(["syntrans_demo.gin"]),
-    "demo_ablation": Table(["syntrans_demo_ablation.gin", "syntrans_demo_frozen.gin"]),
-    "cifarfs_clip": Table(["syntrans_cifarfs_cpu.gin", "baselines_cifarfs_cpu.gin"], ["VECTORS"]),
-    "cifarfs_descriptors": Table(["syntrans_cifarfs_descriptors.gin"], ["SENTENCE_ENCODER"]),
-    "fc100_clip": Table(["syntrans_fc100_cpu.gin", "baselines_fc100_cpu.gin"], ["VECTORS"]),
-    "fc100_descriptors": Table(["syntrans_fc100_descriptors.gin"], ["SENTENCE_ENCODER"]),
-    "caltech_clip": Table(["syntrans_caltech_clip.gin", "syntrans_caltech_trained.gin"], CALTECH),
-    "caltech_named": Table(
+    "tables/demo": Table(["syntrans_demo.gin"]),
+    "ablations/demo_ablation": Table(["syntrans_demo_ablation.gin", "syntrans_demo_frozen.gin"]),
+    "tables/cifarfs_clip": Table(
+        ["syntrans_cifarfs_cpu.gin", "baselines_cifarfs_cpu.gin"], ["VECTORS"]
+    ),
+    "tables/fc100_clip": Table(["syntrans_fc100_cpu.gin", "baselines_fc100_cpu.gin"], ["VECTORS"]),
+    "tables/caltech_clip": Table(
+        ["syntrans_caltech_clip.gin", "syntrans_caltech_trained.gin"], CALTECH
+    ),
+    "tables/caltech_ceiling": Table(["clip_caltech.gin"], ["FEATURES", "CLIP_TEXT"]),
+    "ablations/caltech_named": Table(
         ["syntrans_caltech_assignment.gin", "syntrans_caltech_mimicry.gin"], CALTECH
     ),
-    "student_recipes": Table(["student_recipes.gin"]),
-    "cifarfs_ablation": Table(["syntrans_cifarfs_ablation.gin"], ["SENTENCE_ENCODER"]),
-    "fc100_ablation": Table(["syntrans_fc100_ablation.gin"], ["SENTENCE_ENCODER"]),
+    "students/student_recipes": Table(["student_recipes.gin"]),
+    "ablations/cifarfs_ablation": Table(["syntrans_cifarfs_ablation.gin"], ["SENTENCE_ENCODER"]),
+    "ablations/fc100_ablation": Table(["syntrans_fc100_ablation.gin"], ["SENTENCE_ENCODER"]),
 }
 # an option of this command for each macro
 MACROS = {
     "VECTORS": "class vectors of the CIFAR rows, a file",
     "SENTENCE_ENCODER": "all-MiniLM-L6-v2, a folder or a hub name",
     "CALTECH": "Caltech-101 as benchmarks/caltech.py lays it out, a folder",
+    "FEATURES": "CLIP's own features of its novel photographs, a file of caltech.py",
     "CLIP_IMAGES": "CLIP's features of its photographs, a file",
     "CLIP_TEXT": "CLIP's text vectors of its class names, a file",
 }

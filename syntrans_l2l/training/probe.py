@@ -12,7 +12,7 @@ from syntrans_l2l.training.job import Job
 class Probe:
     """Percent right of cosine ProtoNet in 5-way 1-shot episodes on a part of the images.
 
-    For curves only: it takes a second or two an epoch, and nothing is chosen by it. Where there
+    For curves: it takes a second or two an epoch, and no run chooses anything by it. Where there
     are fewer than five classes, all are taken.
 
     Args:

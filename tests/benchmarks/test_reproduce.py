@@ -28,14 +28,15 @@ def test_each_figure_is_judged(tmp_path: Path) -> None:
 
 
 def test_every_folder_of_records_is_made_by_a_run() -> None:
-    folders = {path.parent.name for path in reproduce.COMMITTED.glob("*/results.jsonl")}
+    found = reproduce.COMMITTED.glob("*/*/results.jsonl")
+    folders = {path.parent.relative_to(reproduce.COMMITTED).as_posix() for path in found}
     assert folders and folders <= set(reproduce.TABLES)
 
 
 def test_what_has_no_text_is_left_out_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--only", "cifarfs_clip", "--out", str(tmp_path)]
+    arguments = ["--only", "tables/cifarfs_clip", "--out", str(tmp_path)]
     assert reproduce.main(arguments) == 0
     assert capsys.readouterr().out == ("cifarfs_clip: left out, because its VECTORS is not given\n")
 
@@ -50,8 +51,8 @@ def test_runs_get_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(reproduce, "syntrans", run)
     monkeypatch.setattr(reproduce, "COMMITTED", tmp_path / "none")
-    arguments = ["--only", "cifarfs_clip", "--out", str(tmp_path), "--vectors", "it's.npz"]
-    out = str(tmp_path / "cifarfs_clip")
+    arguments = ["--only", "tables/cifarfs_clip", "--out", str(tmp_path), "--vectors", "it's.npz"]
+    out = str(tmp_path / "tables" / "cifarfs_clip")
     assert reproduce.main(arguments) == 0
     assert called == [
         ["run", "--gin", file, "--out", out, """--set=VECTORS = "it's.npz\""""]
