@@ -38,7 +38,9 @@ def test_what_has_no_text_is_left_out_and_said(
 ) -> None:
     arguments = ["--only", "tables/cifarfs_clip", "--out", str(tmp_path)]
     assert reproduce.main(arguments) == 0
-    assert capsys.readouterr().out == ("cifarfs_clip: left out, because its VECTORS is not given\n")
+    assert capsys.readouterr().out == (
+        "tables/cifarfs_clip: left out, because its VECTORS is not given\n"
+    )
 
 
 def test_runs_get_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
