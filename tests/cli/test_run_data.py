@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from archives import write_clip, write_cub, write_fc100, write_mini, write_tiered
-from command_line import SMALL, fails_with, records, run, vectors_file
+from command_line import SMALL, TINY_FEATURES, fails_with, records, run, vectors_file
 from common import REPOSITORY
 
 from syntrans_l2l.datasets.fc100 import CLASSES as FC100
@@ -81,7 +81,7 @@ def test_features_give_the_rows_of_the_run_that_they_come_from(
         binding for binding in bindings if not binding.startswith(("resnet12", "Base", "Maml"))
     ]
     result = run(root, tmp_path / "out", *small, f"FEATURES = {str(file)!r}",
-                 file="syntrans_features.gin")  # fmt: skip
+                 "BridgeTraining.batch_size = 256", file="syntrans_features.gin")  # fmt: skip
     assert result.returncode == 0, result.stderr
     originals = {(r["method"], r["shots"]): r for r in records(out)}
     again = records(tmp_path / "out")
@@ -111,7 +111,7 @@ def test_features_without_base_classes(tmp_path: Path) -> None:
     bindings = (
         vectors_file(tmp_path),
         f"FEATURES = {str(tmp_path / 'features.npz')!r}",
-        *TINY[5:9],
+        *TINY_FEATURES,
     )
     result = run(tmp_path, tmp_path / "out", *bindings, file="syntrans_features.gin")
     fails_with("syntrans_visual needs base classes, and features has none: add classes", result)
