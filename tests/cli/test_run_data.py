@@ -81,7 +81,8 @@ def test_features_give_the_rows_of_the_run_that_they_come_from(
         binding for binding in bindings if not binding.startswith(("resnet12", "Base", "Maml"))
     ]
     result = run(root, tmp_path / "out", *small, f"FEATURES = {str(file)!r}",
-                 "BridgeTraining.batch_size = 256", file="syntrans_features.gin")  # fmt: skip
+                 "BridgeTraining.batch_size = 256", "BridgeTraining.epochs = 6",
+                 file="syntrans_features.gin")  # fmt: skip
     assert result.returncode == 0, result.stderr
     originals = {(r["method"], r["shots"]): r for r in records(out)}
     again = records(tmp_path / "out")
