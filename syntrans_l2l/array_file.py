@@ -1,6 +1,7 @@
 """Files of arrays and names that people bring: npz or safetensors, read without pickles."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,11 @@ from torch import Tensor
 def normal_name(name: str) -> str:
     """The composed Unicode form (NFC): what looks the same is the same, wherever it was typed."""
     return unicodedata.normalize("NFC", name)
+
+
+def loose_name(name: str) -> str:
+    """A name without what people write in different ways: case, blanks, underscores, hyphens."""
+    return " ".join(re.split(r"[\s_-]+", normal_name(name).casefold())).strip()
 
 
 def as_tensor(values: object, name: str) -> Tensor:

@@ -67,6 +67,11 @@ class SynTransSettings:
         """Whether the whitened view can be chosen."""
         return any(weight != 0 for weight in self.whitened_weights)
 
+    @property
+    def reads_class_vectors(self) -> bool:
+        """Whether the bridge's text can have a part in a logit."""
+        return any(alpha != 1 for alpha in self.alphas) or any(self.semantic_weights)
+
     def check(self, base: Sequence[int], *, ways: int, shots: int) -> None:
         """Find out before any training whether stages 3 and 4 fit base classes of these sizes.
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from syntrans_l2l.array_file import normal_name
+from syntrans_l2l.array_file import loose_name
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.progress import Progress, silent
 
@@ -107,12 +107,8 @@ class Benchmark(Protocol):
 
 def to_be_recognised(names: Sequence[str], data: FewShotData) -> list[str]:
     """Those of the names that are also validation or novel classes, whatever case and hyphens."""
-    later = {_loose(name) for name in data.validation.class_names + data.test.class_names}
-    return [name for name in names if _loose(name) in later]
-
-
-def _loose(name: str) -> str:
-    return " ".join(normal_name(name).casefold().replace("_", " ").replace("-", " ").split())
+    later = {loose_name(name) for name in data.validation.class_names + data.test.class_names}
+    return [name for name in names if loose_name(name) in later]
 
 
 def check_episode_size(

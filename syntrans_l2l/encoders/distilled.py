@@ -197,7 +197,7 @@ class DistilledStudent:
 
     def encode(self, work: Workspace) -> Encoded:
         (student, linear), precision = self._taught(work), self.base.training.precision
-        recipe = {**self.base.recipe(student, work.job.seed), **self.stage_1.recipe()}
+        recipe = {**self.base.told(student, work), **self.stage_1.recipe()}
         encoded = encode_with(student, work, name=self.name, recipe=recipe, precision=precision)
         ends_in_it = self.stage_1.settings.keep_projection
         steps: list[nn.Module] = [Normalised()] if ends_in_it else [linear, Normalised()]

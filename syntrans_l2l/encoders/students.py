@@ -63,9 +63,7 @@ class BaseStudent:
 
     def encode(self, work: Workspace) -> Encoded:
         student = self.network(work)
-        recipe, precision = self.recipe(student, work.job.seed), self.training.precision
-        if work.stage_0 is not None:
-            recipe["trained_on"] = work.stage_0.name
+        recipe, precision = self.told(student, work), self.training.precision
         return encode_with(student, work, name=student.name, recipe=recipe, precision=precision)
 
     def recipe(self, student: Student, seed: int) -> dict[str, object]:
@@ -75,6 +73,11 @@ class BaseStudent:
             return made
         code = code_digest(train_base)
         return {**made, "training": asdict(self.training), "seed": seed, "training_code": code}
+
+    def told(self, student: Student, work: Workspace) -> dict[str, object]:
+        """`recipe` for the records, which also name the data where these are not the table's."""
+        made = self.recipe(student, work.job.seed)
+        return made if work.stage_0 is None else {**made, "trained_on": work.stage_0.name}
 
     def untrained(self, seed: int) -> Student:
         """As the factory makes it.

@@ -63,9 +63,10 @@ class SynTransRow(Method):
         return {"variant": self.variant, **asdict(self.parts)}
 
     def texts(self, arena: Arena) -> list[SemanticBank]:
+        bank = arena.semantics if self.parts.reads_class_vectors else None
         aligned = arena.aligned_text if any(self.parts.aligned_weights) else None
-        apart = aligned is not None and aligned is not arena.semantics
-        return super().texts(arena) + ([aligned] if aligned is not None and apart else [])
+        banks = [bank] if bank is not None else []
+        return banks if aligned is None or aligned is bank else [*banks, aligned]
 
     def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:
         """Raise ValueError where stages 3 and 4 do not fit base classes of these sizes."""
@@ -95,7 +96,7 @@ class SynTransRow(Method):
         return algorithm
 
     def seen(self, arena: Arena) -> Arena:
-        """The arena with the text that the variant uses.
+        """The arena with the text that the variant and its grids use.
 
         Raises:
             ValueError: there is none.
@@ -106,4 +107,5 @@ class SynTransRow(Method):
         if self.variant != "full":
             bank = bank.shuffled(arena.seed)
             aligned = aligned.shuffled(arena.seed) if aligned else None
-        return replace(arena, semantics=bank, aligned_text=aligned)
+        read = bank if self.parts.reads_class_vectors else None
+        return replace(arena, semantics=read, aligned_text=aligned)

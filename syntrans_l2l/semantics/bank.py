@@ -1,7 +1,5 @@
 """The SemanticBank: one vector a class, and where it came from."""
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from syntrans_l2l.array_file import loose_name, normal_name
 from syntrans_l2l.cache import tensor_digest
 
 
@@ -35,7 +34,7 @@ class SemanticBank:
                 f"{self.source}: {len(self.class_names)} class names need vectors of shape "
                 f"[{len(self.class_names)}, M], got {list(self.vectors.shape)}"
             )
-        rows = Counter(map(normal, self.class_names))
+        rows = Counter(map(normal_name, self.class_names))
         if twice := sorted(name for name, count in rows.items() if count > 1):
             raise ValueError(f"{self.source}: class names occur twice: {_some(twice)}")
         usable = self.vectors.isfinite().all(1) & (self.vectors != 0).any(1)
@@ -60,24 +59,24 @@ class SemanticBank:
         Raises:
             ValueError: a class has no vector; the message lists the missing names.
         """
-        rows = {normal(name): row for row, name in enumerate(self.class_names)}
-        missing = [name for name in class_names if normal(name) not in rows]
+        rows = {normal_name(name): row for row, name in enumerate(self.class_names)}
+        missing = [name for name in class_names if normal_name(name) not in rows]
         if missing:
             raise ValueError(
                 f"{self.source} lacks vectors for {len(missing)} of {len(class_names)} classes: "
                 f"{_some([self._nearest(name) for name in missing])}; add them under exactly these "
                 "names"
             )
-        return self.vectors[[rows[normal(name)] for name in class_names]]
+        return self.vectors[[rows[normal_name(name)] for name in class_names]]
 
     def known(self, class_names: Sequence[str]) -> list[str]:
         """Those of the names that have a vector."""
-        names = set(map(normal, self.class_names))
-        return [name for name in class_names if normal(name) in names]
+        names = set(map(normal_name, self.class_names))
+        return [name for name in class_names if normal_name(name) in names]
 
     def _nearest(self, class_name: str) -> str:
         """A missing name, and how the bank spells it, where only case or separators differ."""
-        loose = [name for name in self.class_names if _loose(name) == _loose(class_name)]
+        loose = [name for name in self.class_names if loose_name(name) == loose_name(class_name)]
         return f"{class_name} (there is {loose[0]!r})" if loose else class_name
 
     def shuffled(self, seed: int) -> "SemanticBank":
@@ -87,15 +86,6 @@ class SemanticBank:
         donor = torch.empty_like(order)
         donor[order] = order.roll(1)  # one cycle through all classes: none keeps its own
         return SemanticBank(self.class_names, self.vectors[donor], f"{self.source} (shuffled)")
-
-
-def normal(class_name: str) -> str:
-    """A name as it is compared: one letter may be written as one or two characters of Unicode."""
-    return unicodedata.normalize("NFC", class_name)
-
-
-def _loose(class_name: str) -> str:
-    return " ".join(re.split(r"[\s_-]+", normal(class_name).casefold())).strip()
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:

@@ -12,8 +12,9 @@ from typing import Any, Protocol, cast, runtime_checkable
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from syntrans_l2l.array_file import normal_name
 from syntrans_l2l.atomic import atomic
-from syntrans_l2l.semantics.bank import SemanticBank, normal
+from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.descriptors import Descriptor
 
 logger = logging.getLogger(__name__)
@@ -182,11 +183,11 @@ class BankFile:
         """
         names, vectors = tuple(class_names), self.bank.vectors
         chosen = SemanticBank(names, vectors.select(names), vectors.source)
-        spelled = {normal(name): name for name in names}
+        spelled = {normal_name(name): name for name in names}
         descriptors = [
-            replace(each, class_name=spelled[normal(each.class_name)])
+            replace(each, class_name=spelled[normal_name(each.class_name)])
             for each in self.bank.descriptors
-            if normal(each.class_name) in spelled
+            if normal_name(each.class_name) in spelled
         ]
         return replace(self.bank, vectors=chosen, descriptors=descriptors)
 

@@ -91,14 +91,18 @@ def test_the_moving_average_is_kept() -> None:
             torch.testing.assert_close(value.double(), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_mixing_by_nothing_of_the_image_itself_names_its_partner() -> None:
-    """With own part 1 the loss is that of the image, with 0 that of the partner."""
-    base = random_split(4, 8, "base")
-    settings = replace(SETTINGS, mixup=0.2, batch_size=32)
-    shown = BatchesOf(base.images, settings, ALONE, mixup=0.2, turning=False, seed=3)
+def test_mixed_images_are_the_stated_parts_of_the_stated_images() -> None:
+    """Images of one grey each, which neither crops nor flips change."""
+    greys = torch.arange(32) * 8
+    images = greys.to(torch.uint8)[:, None, None, None].expand(-1, 3, 8, 8).contiguous()
+    settings = replace(SETTINGS, jitter=0.0, batch_size=32)
+    shown = BatchesOf(images, settings, ALONE, mixup=0.5, turning=False, seed=3)
     ((views, batch),) = list(shown)
     assert sorted(batch.partners.tolist()) == sorted(batch.places.tolist()) == list(range(32))
-    assert 0 <= float(batch.own_part) <= 1 and views.shape == base.images.shape
+    part = float(batch.own_part)
+    assert 0 < part < 1
+    expected = part * greys[batch.places] + (1 - part) * greys[batch.partners]
+    torch.testing.assert_close(views.mean((1, 2, 3)) * 255, expected, rtol=0, atol=0.51)
 
 
 def test_pictures_that_are_turned_must_be_square() -> None:
