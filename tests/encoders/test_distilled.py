@@ -1,6 +1,7 @@
 """Stage 1 in an experiment: a frozen student beside its projection, and features people bring."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,19 @@ def test_syntrans_meets_the_teachers_text(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
+def test_text_that_the_grids_give_no_part_is_not_read(tmp_path: Path) -> None:
+    """No bridge is fitted, and the record names the teacher's text only."""
+    np.savez(tmp_path / "none.npz", class_names=CLASSES, vectors=np.eye(len(OF)))
+    parts = replace(short(), alphas=(1.0,), semantic_weights=(0.0,))
+    row = Row(method=SynTransRow(parts=parts), encoder="distilled")
+    made = experiment(tmp_path, methods=[ProtoNet("cosine"), row],
+                      text_encoder=VectorFile(tmp_path / "none.npz"))  # fmt: skip
+    record = run(made, tmp_path)["syntrans"]
+    assert made.teacher_text is not None and record.semantics == made.teacher_text.source
+    assert record.accuracy > 30
+    assert not (tmp_path / "cache" / "bridges").exists()
+
+
 def short() -> Any:
     from syntrans_l2l.algorithms.settings import SynTransSettings
     from syntrans_l2l.training.bridge import BridgeTraining
@@ -294,6 +308,7 @@ def test_a_student_of_another_data_set(make_archive: MakeArchive, tmp_path: Path
     for one, two in zip(students[0].parameters(), students[1].parameters(), strict=True):
         assert torch.equal(one, two)
     assert len(list((tmp_path / "cache" / "students").glob("*.safetensors"))) == 1
+    assert first.encoded("base").recipe["trained_on"] == "cifar_fs"
     with pytest.raises(ValueError, match=r"student_dataset has base classes .*: class_a"):
         preparation(train=NAMES[6:12], test=[*NAMES[18:24], "class_a"])
 
