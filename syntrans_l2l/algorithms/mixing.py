@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from operator import mul
 from typing import Literal
 
 import torch
@@ -13,7 +14,6 @@ from syntrans_l2l.evaluation.statistics import mean_ci95
 from syntrans_l2l.networks.fusion import Mix, Scores
 
 Rule = Literal["hard", "soft", "none"]
-NEAR = 0.5  # percent below the best that "soft" still takes in
 MIX = ("alpha", "semantic weight", "whitened weight", "aligned weight")  # as `Mix` has them
 STAGE_4 = "stage 4"
 
@@ -70,11 +70,12 @@ def select(
     gains over it lies above 0; where none counts, the yardstick is taken.
 
     "hard" takes the setting of the best mean accuracy. "soft" takes the mean of all settings of
-    the best one's candidate that lie within half a percent of it, so that noise of few classes
-    moves it less; it stays one classifier, other than a mean of many answers. It is the default,
-    because it won when settings were chosen on one half of the validation classes and measured on
-    the other: on FC100, and on CLIP features of Caltech-101; on CIFAR-FS both were level. "none"
-    looks at no accuracy: the first candidate at the middle of every grid.
+    the best one's candidate within one standard error of it, the error being that of its mean over
+    classes (the one-standard-error rule of Breiman et al., Classification and Regression Trees,
+    1984). So noise of few classes moves it less; it stays one classifier, other than a mean of
+    many answers. It is the default, because it won when settings were chosen on one half of the
+    validation classes and measured on the other: `benchmarks/tried.py` prints that comparison for
+    any features. "none" looks at no accuracy: the first candidate, the mean of the whole grid.
 
     Args:
         candidates: the validation scores of each classifier; the first is the plain one.
@@ -93,18 +94,19 @@ def select(
     )
     table = accuracies.view(len(candidates), *(len(grid[name]) for name in MIX))
     if rule == "none":
-        return Selection(Choice(0, Mix(*(_middle(grid[name]) for name in MIX))), table)
-    gains = 100.0 * (right - plain)[:, drawn > 0] / drawn[drawn > 0]
+        return Selection(Choice(0, _mean(mixes)), table)
+    rates = 100.0 * right[:, drawn > 0] / drawn[drawn > 0]  # [candidates * mixes, C]
+    gains = rates - 100.0 * plain[drawn > 0] / drawn[drawn > 0]
     best = _best(accuracies, gains, least=float(100.0 * plain.sum() / drawn.sum()))
     if best is None:
         return Selection(Choice(), table)
     candidate = best // len(mixes)
     taken = [mixes[best % len(mixes)]]
     if rule == "soft":
-        own = accuracies.view(len(candidates), -1)[candidate]
-        taken = [
-            mix for mix, near in zip(mixes, own >= accuracies[best] - NEAR, strict=True) if near
-        ]
+        means = rates.mean(1)
+        error = rates[best].std() / rates.shape[1] ** 0.5
+        near = means.view(len(candidates), -1)[candidate] >= means[best] - error
+        taken = [mix for mix, is_near in zip(mixes, near, strict=True) if is_near]
     return Selection(Choice(candidate, _mean(taken)), table)
 
 
@@ -123,16 +125,17 @@ def _best(accuracies: Tensor, gains: Tensor, least: float) -> int | None:
 
 
 def _mean(mixes: Sequence[Mix]) -> Mix:
-    """The mean of every weight; of one mix, that mix bit for bit."""
+    """The mean of the mixes, each with an equal voice; of one mix, that mix bit for bit.
+
+    A mix whose weights add up to more would else be heard more: its weights count as shares of a
+    whole to which the plain cosine, of weight 1, belongs.
+    """
     if len(mixes) == 1:
         return mixes[0]
-    columns = zip(*(vars(mix).values() for mix in mixes), strict=True)
-    return Mix(*(round(sum(column) / len(mixes), 4) for column in columns))
-
-
-def _middle(values: Sequence[float]) -> float:
-    """The middle value of a grid."""
-    return sorted(values)[len(values) // 2]
+    alphas, *weights = zip(*(vars(mix).values() for mix in mixes), strict=True)
+    voices = [1.0 / (1.0 + sum(own)) for own in zip(*weights, strict=True)]
+    means = [sum(map(mul, voices, column)) / sum(voices) for column in weights]
+    return Mix(*(round(value, 4) for value in (sum(alphas) / len(alphas), *means)))
 
 
 def _right_by_class(

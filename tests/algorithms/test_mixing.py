@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from syntrans_l2l.algorithms.mixing import MIX, NEAR, STAGE_4, select
+from syntrans_l2l.algorithms.mixing import MIX, STAGE_4, select
 from syntrans_l2l.algorithms.selection import choose
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.statistics import episode_accuracies
@@ -49,6 +49,13 @@ def accuracy(scores: Scores, mix: Mix, episodes: Episodes) -> float:
     return float(episode_accuracies(scores.logits(mix), episodes.query_labels()).mean())
 
 
+def class_accuracies(scores: Scores, mix: Mix, episodes: Episodes) -> Tensor:
+    """Percent right of each class, [C]."""
+    logits, targets = scores.logits(mix), episodes.query_labels()
+    right = (logits.argmax(-1) == targets).unflatten(1, (N, Q)).double().mean(-1)  # [E, N]
+    return torch.stack([100 * right[episodes.class_ids == each].mean() for each in range(C)])
+
+
 def test_its_table_and_its_choice_are_those_of_logits_one_mix_at_a_time(
     episodes: Episodes,
 ) -> None:
@@ -64,15 +71,20 @@ def test_its_table_and_its_choice_are_those_of_logits_one_mix_at_a_time(
     assert found.choice.mix != Mix()
 
 
-def test_soft_is_the_mean_of_what_is_nearly_as_good(episodes: Episodes) -> None:
+def test_soft_is_the_mean_of_all_within_one_standard_error(episodes: Episodes) -> None:
     candidates = [drawn(2), drawn(3)]
     grid = {**GRID, "alpha": [0.3 + step / 50 for step in range(12)]}
     hard, soft = (select(candidates, episodes, grid, rule) for rule in ("hard", "soft"))
-    own = hard.accuracies[hard.choice.candidate].flatten()
-    near = own >= float(own.max()) - NEAR
-    mixes = torch.tensor(list(product(*grid.values())), dtype=torch.float64)
+    scores = candidates[hard.choice.candidate]
+    mixes = [Mix(*values) for values in product(*grid.values())]
+    by_class = torch.stack([class_accuracies(scores, mix, episodes) for mix in mixes])  # [S, C]
+    best = by_class[mixes.index(hard.choice.mix)]
+    near = by_class.mean(1) >= best.mean() - best.std() / C**0.5
     assert 1 < int(near.sum()) < len(near)
-    expected = mixes[near].mean(0)
+    values = torch.tensor([list(vars(mix).values()) for mix in mixes], dtype=torch.float64)[near]
+    scaled = torch.cat([torch.ones(len(values), 1), values[:, 1:]], 1)
+    shares = (scaled / scaled.sum(1, keepdim=True)).mean(0)  # of the plain cosine, b, k and c
+    expected = torch.cat([values[:, 0].mean()[None], shares[1:] / shares[0]])
     actual = torch.tensor(list(vars(soft.choice.mix).values()), dtype=torch.float64)
     torch.testing.assert_close(actual, expected, atol=1e-4, rtol=0)
     assert soft.choice.candidate == hard.choice.candidate
@@ -81,7 +93,22 @@ def test_soft_is_the_mean_of_what_is_nearly_as_good(episodes: Episodes) -> None:
 def test_none_looks_at_no_accuracy(episodes: Episodes) -> None:
     choices = [select([drawn(seed)], episodes, GRID, "none").choice for seed in (1, 2, 3)]
     assert choices[0] == choices[1] == choices[2]
-    assert choices[0].mix == Mix(0.8, 0.3, 1.0, 2.0)
+    assert choices[0].candidate == 0
+    assert choices[0].mix.alpha == pytest.approx(0.55)
+
+
+def test_a_mean_of_mixes_answers_as_their_scaled_logits_together(episodes: Episodes) -> None:
+    scores, grid = drawn(1), {**GRID, "alpha": [0.4]}
+    mix = select([scores], episodes, grid, "none").choice.mix
+    together = sum(
+        scores.logits(each) / sum((1.0, *list(vars(each).values())[1:]))
+        for each in (Mix(*values) for values in product(*grid.values()))
+    )
+    one = scores.logits(mix)
+    assert isinstance(together, Tensor)
+    torch.testing.assert_close(
+        F.normalize(one, dim=-1), F.normalize(together, dim=-1), atol=1e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("rule", ["hard", "soft"])
