@@ -2,11 +2,17 @@
 
     python benchmarks/caltech.py DATA OUT
 
-DATA holds `caltech101/caltech101_84.zip`, `caltech101/caltech101_clip_vitb32.npz` and
-`splits/caltech101.json`. OUT gets the class folders; `splits.json`, without the validation and
-novel classes that are base classes of CIFAR-FS, which the student has seen; `splits_named.json`,
-where 15 classes with CLIP text are base classes, for the losses that read text; and `clip.npz`,
-CLIP's features of validation and novel photographs, for CLIP's own row.
+DATA holds `caltech101/caltech101_84.zip`, `caltech101/caltech101_clip_vitb32.npz`,
+`caltech101/clip_text_detic.npz` and `splits/caltech101.json`. OUT gets
+
+- the class folders;
+- `splits.json`, without the validation and novel classes that are base classes of CIFAR-FS, which
+  the student has seen;
+- `splits_named.json`, where 15 classes with CLIP text are base classes, for the losses that read
+  text;
+- `clip.npz`, CLIP's features of validation and novel photographs, for CLIP's own row;
+- `names_0.npz` to `names_2.npz`, three divisions of the 100 classes that have CLIP's features, for
+  SynTrans on features, and `clip_0.npz` to `clip_2.npz`, of those that have CLIP's text too.
 """
 
 import argparse
@@ -20,6 +26,8 @@ import numpy as np
 SPLITS = ("train", "val", "test")
 OF_CIFAR_FS = {"chair", "cup", "dolphin", "elephant", "kangaroo", "lobster", "sunflower"}
 MOVED = 15
+DIVISIONS = 3
+PARTS = (0.45, 0.2)  # of the classes: base and validation; the others are novel
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +41,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     splits = {split: [name for name in given[split] if _new(split, name)] for split in SPLITS}
     _write(out / "splits.json", splits)
     _write(out / "splits_named.json", named(splits))
-    write_features(data / "caltech101" / "caltech101_clip_vitb32.npz", splits, out / "clip.npz")
+    images = data / "caltech101" / "caltech101_clip_vitb32.npz"
+    write_features(images, {**splits, "train": []}, out / "clip.npz")
+    with np.load(images) as file, np.load(data / "caltech101" / "clip_text_detic.npz") as text:
+        classes = sorted({path.partition("/")[0] for path in file["images"].tolist()})
+        kinds = {"names": classes, "clip": sorted({*classes} & {*text["class_names"].tolist()})}
+    for kind, names in kinds.items():
+        for division in range(DIVISIONS):
+            parts = divided(names, seed=division)
+            name = f"caltech101, division {division + 1}"
+            write_features(images, parts, out / f"{kind}_{division}.npz", name)
     return 0
 
 
@@ -49,9 +66,19 @@ def named(splits: dict[str, list[str]]) -> dict[str, list[str]]:
     return {"train": splits["train"] + moved, "val": splits["val"], "test": left}
 
 
-def write_features(file: Path, splits: dict[str, list[str]], out: Path) -> None:
-    """CLIP's features of validation and novel classes, as `FeatureBenchmark` reads them."""
-    names = splits["val"] + splits["test"]
+def divided(names: Sequence[str], seed: int) -> dict[str, list[str]]:
+    """Classes divided at random into base, validation and novel ones."""
+    order = [names[place] for place in np.random.default_rng(seed).permutation(len(names))]
+    base, validation = (round(part * len(names)) for part in PARTS)
+    parts = order[:base], order[base : base + validation], order[base + validation :]
+    return {split: sorted(part) for split, part in zip(SPLITS, parts, strict=True)}
+
+
+def write_features(
+    file: Path, splits: dict[str, list[str]], out: Path, name: str = "caltech101"
+) -> None:
+    """CLIP's features of the classes of `splits`, as `FeatureBenchmark` reads them."""
+    names = [each for split in SPLITS for each in splits[split]]
     with np.load(file) as given:
         folders = [path.partition("/")[0] for path in given["images"].tolist()]
         rows = [row for row, folder in enumerate(folders) if folder in names]
@@ -60,8 +87,8 @@ def write_features(file: Path, splits: dict[str, list[str]], out: Path) -> None:
             features=given["features"][rows].astype(np.float32),
             labels=[names.index(folders[row]) for row in rows],
             class_names=names,
-            split=["val"] * len(splits["val"]) + ["test"] * len(splits["test"]),
-            name="caltech101",
+            split=[split for split in SPLITS for _ in splits[split]],
+            name=name,
             encoder="open_clip ViT-B-32/openai",
         )
 
