@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.evaluation.statistics import mean_ci95
+from syntrans_l2l.evaluation.statistics import standard_error
 from syntrans_l2l.networks.fusion import Mix, Scores
 
 Rule = Literal["hard", "soft", "none"]
@@ -66,8 +66,8 @@ def select(
     """Choose a candidate and a mix by one of three rules.
 
     The yardstick is the plain visual classifier: the first candidate at alpha = 1, all other
-    weights 0. As in `selection.choose`, settings count only where the 95% CI of the classes'
-    gains over it lies above 0; where none counts, the yardstick is taken.
+    weights 0. As in `selection.choose`, settings count only where the mean of the classes' gains
+    over it is more than one standard error above 0; where none counts, the yardstick is taken.
 
     "hard" takes the setting of the best mean accuracy. "soft" takes the mean of all settings of
     the best one's candidate within one standard error of it, the error being that of its mean over
@@ -104,8 +104,8 @@ def select(
     taken = [mixes[best % len(mixes)]]
     if rule == "soft":
         means = rates.mean(1)
-        error = rates[best].std() / rates.shape[1] ** 0.5
-        near = means.view(len(candidates), -1)[candidate] >= means[best] - error
+        least = means[best] - standard_error(rates[best])
+        near = means.view(len(candidates), -1)[candidate] >= least
         taken = [mix for mix, is_near in zip(mixes, near, strict=True) if is_near]
     return Selection(Choice(candidate, _mean(taken)), table)
 
@@ -118,8 +118,7 @@ def _best(accuracies: Tensor, gains: Tensor, least: float) -> int | None:
     for place in accuracies.argsort(descending=True, stable=True).tolist():
         if accuracies[place] <= least:
             break
-        gain = mean_ci95(gains[place])
-        if gain.mean > gain.ci95:
+        if gains[place].mean() > standard_error(gains[place]):
             return int(place)
     return None
 

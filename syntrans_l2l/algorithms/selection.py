@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95
+from syntrans_l2l.evaluation.statistics import episode_accuracies, standard_error
 
 V = TypeVar("V")
 
@@ -16,8 +16,11 @@ def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes)
     """The best mean accuracy among the values whose gain is no accident of the classes.
 
     The first value is the yardstick. Thousands of episodes over a few classes make any
-    difference look certain, so gains are tested over classes: a value counts where the 95% CI
-    of the classes' gains lies above 0. Where none does, the first value is taken.
+    difference look certain, so gains are judged over classes: a value counts where the mean of
+    the classes' gains is more than one standard error above 0. Where none is, the first value is
+    taken. (A 95% interval in the place of the error fell back to the first value too often: when
+    settings were chosen on half of the validation classes and measured on the other, it lost on
+    CLIP features of Caltech-101, and nowhere won by as much.)
 
     Args:
         grid: the values, the plainest first.
@@ -32,8 +35,8 @@ def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes)
         tried = logits(value)
         accuracy = episode_accuracies(tried, labels).mean()
         if accuracy > best_accuracy:
-            gain = mean_ci95(class_accuracies(tried, episodes) - plain_by_class)
-            if gain.mean > gain.ci95:
+            gains = class_accuracies(tried, episodes) - plain_by_class
+            if gains.mean() > standard_error(gains):
                 best, best_accuracy = value, accuracy
     return best
 

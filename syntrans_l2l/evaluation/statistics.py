@@ -25,9 +25,13 @@ def mean_ci95(values: Tensor) -> Mean:
     """
     if values.ndim != 1 or len(values) < 2 or not values.isfinite().all():
         raise ValueError(f"need two or more finite values, got {list(values.shape)}")
-    values = values.double()
-    half_width = t95(len(values) - 1) * float(values.std(unbiased=True)) / len(values) ** 0.5
-    return Mean(float(values.mean()), half_width)
+    half_width = t95(len(values) - 1) * standard_error(values)
+    return Mean(float(values.double().mean()), half_width)
+
+
+def standard_error(values: Tensor) -> float:
+    """Of the mean of one value a class, or an episode, [E]."""
+    return float(values.double().std(unbiased=True)) / len(values) ** 0.5
 
 
 @cache
