@@ -120,7 +120,7 @@ def test_training_episodes_are_as_wide_as_asked(arena: Arena) -> None:
     base = dict.fromkeys("abcdefgh", 30)
     EpisodicProtoNet(train_ways=8).check(base, ways=5, shots=1)
     EpisodicProtoNet(train_ways=0).check(base, ways=5, shots=1)
-    with pytest.raises(ValueError, match="^episodic_protonet trains on .*9 ways.*only 8 classes"):
+    with pytest.raises(ValueError, match=r"^episodic_protonet trains on .*9 ways.*only 8 classes"):
         EpisodicProtoNet(train_ways=9).check(base, ways=5, shots=1)
     said = answers(prepared(METHODS[0], arena)[0].predict, episodes_of(arena.data, "test", 5))
     assert said.shape == (5, 25)
