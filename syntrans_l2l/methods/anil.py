@@ -29,6 +29,7 @@ class Anil(TaskMethod):
     name = "anil"
     title = "ANIL"
     is_transductive = True
+    one_n = True
     note = "second order in the head"
 
     def learner(self, network: Any) -> tuple[nn.Module, Answer]:

@@ -30,6 +30,7 @@ class Maml(TaskMethod):
     name = "maml"
     title = "MAML"
     is_transductive = True
+    one_n = True
 
     @property
     def note(self) -> str:

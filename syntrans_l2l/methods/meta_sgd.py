@@ -28,6 +28,7 @@ class MetaSgd(TaskMethod):
     name = "meta_sgd"
     title = "Meta-SGD"
     is_transductive = True
+    one_n = True
 
     @property
     def note(self) -> str:

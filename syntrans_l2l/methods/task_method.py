@@ -192,7 +192,8 @@ def cnn4(arena: Arena, ways: int, training: TaskTraining) -> nn.Module:
             hidden_size=training.hidden_size,
             embedding_size=pooled * pooled * training.hidden_size,
         )
-    return network.to(arena.device, memory_format=torch.channels_last)  # half as fast again
+    # channels last: a CPU convolves and pools in about 70% of the time
+    return network.to(arena.device).to(memory_format=torch.channels_last)
 
 
 def adapted_logits(learner: Any, support: Tensor, query: Tensor, steps: int) -> Tensor:

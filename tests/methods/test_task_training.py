@@ -13,7 +13,6 @@ from torch import Tensor
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.generated import Generated
-from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet
@@ -116,11 +115,9 @@ def test_training_on_episodes_teaches_the_network(arena: Arena, tmp_path: Path) 
     assert right[1] > right[0] + 5, right
 
 
-def test_training_episodes_are_as_wide_as_asked(arena: Arena) -> None:
+def test_training_episodes_may_be_wider_than_those_of_the_test() -> None:
     base = dict.fromkeys("abcdefgh", 30)
     EpisodicProtoNet(train_ways=8).check(base, ways=5, shots=1)
     EpisodicProtoNet(train_ways=0).check(base, ways=5, shots=1)
     with pytest.raises(ValueError, match=r"^episodic_protonet trains on .*9 ways.*only 8 classes"):
         EpisodicProtoNet(train_ways=9).check(base, ways=5, shots=1)
-    said = answers(prepared(METHODS[0], arena)[0].predict, episodes_of(arena.data, "test", 5))
-    assert said.shape == (5, 25)
