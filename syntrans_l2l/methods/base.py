@@ -116,7 +116,7 @@ class Method(ABC):
         is_transductive: whether the queries of an episode see each other.
         uses_student: whether it works on the encoder's features; if not, on images.
         selects: whether `prepare` picks something on validation episodes.
-        one_n: whether what it learns answers episodes of one N only, as a network's last layer does.
+        one_n: whether what it learns answers episodes of one N only.
         uses_base_classes: whether it learns anything from base classes.
         episodes: the first so many test episodes are enough for a slow method; None for all.
         encoder_name: what the records call the network of a method without the student.
