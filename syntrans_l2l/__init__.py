@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.methods.am3 import Am3 as Am3
     from syntrans_l2l.methods.anil import Anil as Anil
     from syntrans_l2l.methods.base import Method as Method
+    from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet as EpisodicProtoNet
     from syntrans_l2l.methods.from_module import FromModule as FromModule
     from syntrans_l2l.methods.function_row import row as row
     from syntrans_l2l.methods.ktn import Ktn as Ktn
@@ -57,6 +58,7 @@ _HOMES = {
     "Anil": "methods.anil",
     "BankFile": "semantics.bank_file",
     "Checkpoint": "encoders.checkpoint",
+    "EpisodicProtoNet": "methods.episodic_protonet",
     "FeatureBenchmark": "datasets.features",
     "FewShotData": "datasets",
     "FromModule": "methods.from_module",

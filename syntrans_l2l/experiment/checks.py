@@ -101,7 +101,8 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
     """Raise ValueError where a split that is used cannot fill episodes; the message names it.
 
     Validation counts only where a method selects on it, and then it may have fewer classes than
-    ways. Base classes count where a method trains on them.
+    ways, unless what a method learns has the ways built in. Base classes count where a method
+    trains on them.
     """
     used = ["test"]
     if any(method.selects for method in methods):
@@ -111,7 +112,7 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
     for split in used:
         for size in sizes:
             ways = size.ways
-            if split == "validation":
+            if split == "validation" and not any(each.selects and each.one_n for each in methods):
                 ways = max(2, min(ways, len(counts[split])))
             try:
                 check_episode_size(counts[split], ways=ways, shots=size.shots, queries=size.queries)

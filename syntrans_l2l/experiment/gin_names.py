@@ -22,6 +22,7 @@ from syntrans_l2l.experiment.mining import Mining
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.am3 import Am3
 from syntrans_l2l.methods.anil import Anil
+from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet
 from syntrans_l2l.methods.from_module import FromModule
 from syntrans_l2l.methods.ktn import Ktn
 from syntrans_l2l.methods.maml import Maml
@@ -100,6 +101,7 @@ NAMES: tuple[Callable[..., object], ...] = (
     Cub,
     DemoDescriber,
     Distillation,
+    EpisodicProtoNet,
     Experiment,
     FabricWorkers,
     Fc100,

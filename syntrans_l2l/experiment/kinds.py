@@ -9,7 +9,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 _OURS = __name__.partition(".")[0]
 _PLAIN = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
 # whole numbers that leave nothing to do at zero
-_AT_LEAST_ONE = ("batch_size", "folds", "hidden", "hidden_size", "meta_batch", "queries")
+_AT_LEAST_ONE = ("batch_size", "folds", "hidden", "hidden_size", "meta_batch", "patience",
+                 "queries", "validation_tasks")  # fmt: skip
 
 
 def check_kinds(settings: object) -> None:

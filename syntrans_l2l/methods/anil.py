@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.methods.task_training import Answer, TaskMethod, adapted_logits
+from syntrans_l2l.methods.task_method import Answer, TaskMethod, adapted_logits
 
 
 @dataclass(kw_only=True)
@@ -29,6 +29,7 @@ class Anil(TaskMethod):
     name = "anil"
     title = "ANIL"
     is_transductive = True
+    one_n = True
     note = "second order in the head"
 
     def learner(self, network: Any) -> tuple[nn.Module, Answer]:

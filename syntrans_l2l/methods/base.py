@@ -116,6 +116,7 @@ class Method(ABC):
         is_transductive: whether the queries of an episode see each other.
         uses_student: whether it works on the encoder's features; if not, on images.
         selects: whether `prepare` picks something on validation episodes.
+        one_n: whether what it learns answers episodes of one N only.
         uses_base_classes: whether it learns anything from base classes.
         episodes: the first so many test episodes are enough for a slow method; None for all.
         encoder_name: what the records call the network of a method without the student.
@@ -127,6 +128,7 @@ class Method(ABC):
     is_transductive: bool = False
     uses_student: bool = True
     selects: bool = False
+    one_n: bool = False
     uses_base_classes: bool = False
     episodes: int | None = None
     encoder_name: str = "its own network"

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.methods.task_training import Answer, TaskMethod, adapted_logits
+from syntrans_l2l.methods.task_method import Answer, TaskMethod, adapted_logits
 
 
 @dataclass(kw_only=True)
@@ -30,6 +30,7 @@ class Maml(TaskMethod):
     name = "maml"
     title = "MAML"
     is_transductive = True
+    one_n = True
 
     @property
     def note(self) -> str:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.methods.task_training import Answer, TaskMethod
+from syntrans_l2l.methods.task_method import Answer, TaskMethod
 
 
 @dataclass(kw_only=True)

@@ -15,13 +15,19 @@ from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.encoders.given import GivenFeatures
 from syntrans_l2l.episodes.size import EpisodeSize
-from syntrans_l2l.experiment.checks import check_names
+from syntrans_l2l.experiment.checks import check_data, check_names
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.am3 import Am3
+from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.base import Method
+from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet
+from syntrans_l2l.methods.maml import Maml
+from syntrans_l2l.methods.meta_sgd import MetaSgd
+from syntrans_l2l.methods.metaoptnet import MetaOptNet
 from syntrans_l2l.methods.protonet import ProtoNet
 from syntrans_l2l.methods.syntrans import SynTransRow
+from syntrans_l2l.methods.task_training import TaskTraining
 from syntrans_l2l.methods.zero_shot import ZeroShot
 from syntrans_l2l.reporting.records import RecordStore
 from syntrans_l2l.training.base import BaseTraining
@@ -148,6 +154,17 @@ def test_many_ways_need_novel_classes_only(tmp_path: Path) -> None:
     experiment(dataset, ways=12).check(tmp_path)
     with pytest.raises(ValueError, match=r"^validation classes: 2 ways .* only 1 classes"):
         experiment(dataset, methods=selecting, text_encoder=VectorFile(text)).check(tmp_path)
+
+
+def test_a_last_layer_of_n_needs_as_many_validation_classes() -> None:
+    names = {"train": 20, "validation": 3, "test": 5}
+    counts = {split: {f"c{c}": 30 for c in range(count)} for split, count in names.items()}
+    sizes = [EpisodeSize(ways=5)]
+    check_data([EpisodicProtoNet(), MetaOptNet()], counts, sizes)
+    for method in (Maml(), Anil(), MetaSgd()):
+        with pytest.raises(ValueError, match=r"^validation classes: 5 ways .* only 3 classes"):
+            check_data([method], counts, sizes)
+    check_data([Maml(training=TaskTraining(validate_every=0))], counts, sizes)
 
 
 def test_the_record_says_at_how_many_ways_was_selected(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from syntrans_l2l.experiment.config import (
 )
 from syntrans_l2l.experiment.gin_files import search_path
 from syntrans_l2l.experiment.gin_names import RENAMED
-from syntrans_l2l.methods.task_training import TaskMethod
+from syntrans_l2l.methods.task_method import TaskMethod
 
 FILES = sorted((REPOSITORY / "gin").rglob("*.gin"))
 EXPERIMENTS = sorted((REPOSITORY / "gin").glob("*.gin"))

@@ -12,6 +12,7 @@ from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.am3 import Am3
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.base import Arena, Method, Predictor
+from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet
 from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.meta_sgd import MetaSgd
 from syntrans_l2l.methods.metaoptnet import MetaOptNet
@@ -66,11 +67,11 @@ class _Plain(Method):
 def test_titles_are_those_of_papers() -> None:
     rows: list[Method] = [
         ProtoNet(), ProtoNet("cosine"), SimpleShot(), Maml(), Anil(), MetaSgd(), MetaOptNet(),
-        Am3(), SemFew(), TipAdapter(), ZeroShot(shared_space=False),
+        Am3(), SemFew(), TipAdapter(), ZeroShot(shared_space=False), EpisodicProtoNet(),
     ]  # fmt: skip
     assert [row.title for row in rows] == [
         "ProtoNet", "ProtoNet (cosine)", "SimpleShot", "MAML", "ANIL", "Meta-SGD", "MetaOptNet",
-        "AM3", "SemFew", "Tip-Adapter", "Zero-shot (ridge)",
+        "AM3", "SemFew", "Tip-Adapter", "Zero-shot (ridge)", "ProtoNet, trained on episodes",
     ]  # fmt: skip
 
 

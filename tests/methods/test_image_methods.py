@@ -12,19 +12,24 @@ from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet
 from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.meta_sgd import MetaSgd
 from syntrans_l2l.methods.metaoptnet import MetaOptNet
-from syntrans_l2l.methods.task_training import TaskTraining, cnn4
+from syntrans_l2l.methods.task_method import cnn4
+from syntrans_l2l.methods.task_training import TaskTraining
 
 l2l = learn2learn()
-TRAINING = TaskTraining(iterations=3, meta_batch=2, hidden_size=4, queries=3, episodes=10)
+TRAINING = TaskTraining(
+    iterations=3, meta_batch=2, hidden_size=4, queries=3, episodes=10, validate_every=0
+)
 METHODS = [
     Maml(training=TRAINING, adaptation_steps=2),
     Maml(training=TRAINING, adaptation_steps=2, first_order=True),
     MetaSgd(training=TRAINING),
     Anil(training=TRAINING, adaptation_steps=2),
     MetaOptNet(training=TRAINING),
+    EpisodicProtoNet(training=TRAINING, train_ways=7),
 ]
 
 
@@ -38,6 +43,10 @@ def oracle(method: Any, network: Any, state: dict[str, Tensor], s: Tensor, q: Te
         network.eval()
         svm = l2l.nn.SVClassifier(network.features(s), targets)
         return scale * svm(network.features(q))
+    if isinstance(method, EpisodicProtoNet):
+        network.features.load_state_dict(state)
+        network.eval()
+        return l2l.nn.PrototypicalClassifier(network.features(s), targets)(network.features(q))
     if isinstance(method, Anil):
         head = algorithms.MAML(network.classifier, lr=0.1)
         network.classifier = head
@@ -88,7 +97,8 @@ def test_training_changes_all_that_it_should(arena: Arena, method: Any) -> None:
     [path] = (arena.cache.root / "task_training").iterdir()
     trained = torch.load(path, weights_only=True)["module"]
     network: Any = cnn4(arena, 5, TRAINING)
-    start = (network.features if isinstance(method, MetaOptNet) else network).state_dict()
+    encoder_only = isinstance(method, MetaOptNet | EpisodicProtoNet)
+    start = (network.features if encoder_only else network).state_dict()
     moved = {name.replace("module.", ""): tensor for name, tensor in trained.items()}
     assert set(start) <= set(moved) and len(start) > 10
     for name, tensor in start.items():

@@ -1,0 +1,206 @@
+"""Methods with a network of their own: the loop of learn2learn's examples, one task at a time."""
+
+import copy
+import random
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.algorithms.selection import selected
+from syntrans_l2l.cache import digest, tensor_digest
+from syntrans_l2l.code import code_digest
+from syntrans_l2l.datasets.base import Split
+from syntrans_l2l.episodes.episodes import Episodes
+from syntrans_l2l.evaluation.evaluate import answers
+from syntrans_l2l.evaluation.statistics import percent_right
+from syntrans_l2l.methods.base import (
+    Arena,
+    Method,
+    Predict,
+    Predictor,
+    check_training_episodes,
+)
+from syntrans_l2l.methods.task_training import Course, TaskTraining
+from syntrans_l2l.training import checkpoint
+
+# support [N, K, 3, H, W] and query [N, Q, 3, H, W] -> logits [N * Q, N]
+Answer = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(kw_only=True)
+class TaskMethod(Method):
+    """A row that meta-trains learn2learn's CNN4 on base images: MAML and its family.
+
+    MAML's tasks under `torch.func.vmap` give the same logits and take longer on a CPU: grouped
+    convolutions and copies cost more than the loop does (`benchmarks/README.md`).
+
+    BatchNorm takes the statistics of the batch at hand at test, where the method says that it
+    is transductive. A killed training resumes to the bit.
+
+    Args:
+        training: the outer loop.
+    """
+
+    training: TaskTraining = field(default_factory=TaskTraining)
+
+    uses_student = False
+    uses_base_classes = True
+
+    def __post_init__(self) -> None:
+        self.episodes = self.training.episodes
+        self.encoder_name = f"CNN4, {self.training.hidden_size} channels"
+        self.selects = self.training.validate_every > 0
+
+    @property
+    @abstractmethod
+    def note(self) -> str:
+        """What the budget says besides the number of tasks."""
+
+    @abstractmethod
+    def learner(self, network: Any) -> tuple[nn.Module, Answer]:
+        """The module that holds all that is trained, and how it answers a task.
+
+        Args:
+            network: an untrained CNN4 with its `features` and its `classifier`.
+
+        Returns:
+            the module, and an answer that is differentiable, of images in [-1/2, 1/2].
+        """
+
+    def training_ways(self, ways: int) -> int:
+        """N of the training tasks, where test episodes have `ways`."""
+        return ways
+
+    def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:
+        ways, queries = self.training_ways(ways), self.training.queries
+        check_training_episodes(self, base, ways=ways, shots=shots, queries=queries)
+
+    def prepare(self, arena: Arena, validation: Episodes) -> Predictor:
+        """Train on tasks of base images, until validation stops rising; answer one by one."""
+        module, answer = self.learner(cnn4(arena, validation.ways, self.training))
+        looked_at = validation.first(self.training.validation_tasks)
+        course = self._train(arena, looked_at, module, answer)
+        chosen = {}
+        if course.looks:
+            chosen = selected({"steps": course.best}, {"steps": [*course.looks]}, looked_at)
+        budget = f"{course.told(self.training)}, {self.note}"
+        return Predictor(self._predict(arena, "test", module, answer), chosen, budget)
+
+    def _predict(self, arena: Arena, split: str, module: nn.Module, answer: Answer) -> Predict:
+        """How the module, as it is when asked, answers episodes of the split."""
+        part: Split = getattr(arena.data, split)
+
+        @torch.enable_grad()  # adapting takes gradients, whatever the caller thinks
+        def predict(episodes: Episodes) -> Tensor:
+            module.train(self.is_transductive)
+            logits = []
+            for rows in zip(episodes.support, episodes.query, strict=True):
+                support, query = (unit_pixels(part.images[each], arena) for each in rows)
+                logits.append(answer(support, query).detach())
+            return torch.stack(logits)
+
+        return predict
+
+    def _train(
+        self, arena: Arena, validation: Episodes, module: nn.Module, answer: Answer
+    ) -> Course:
+        """Train `module` in place on tasks of validation's shots, or go on with it."""
+        from syntrans_l2l.episodes.tasks import SemanticTaskset
+
+        training, shots = self.training, validation.shots
+        ways, tasks = self.training_ways(validation.ways), training.meta_batch
+        taskset = SemanticTaskset(arena.data.train, ways, shots + training.queries)
+        optimizer = torch.optim.Adam(module.parameters(), training.learning_rate)
+        path = arena.cache.root / "task_training" / f"{digest(self._key(arena, validation))}.pt"
+        course, best = Course(), dict[str, Tensor]()
+        if (state := checkpoint.load(path)) is not None:
+            module.load_state_dict(state["module"])
+            optimizer.load_state_dict(state["optimizer"])
+            course, best = Course(**state["course"]), state["best"]
+
+        targets = torch.arange(ways, device=arena.device).repeat_interleave(training.queries)
+        look = self._predict(arena, "validation", module, answer)
+        random_state = random.getstate()
+        with arena.progress(
+            f"{self.name}, {ways}-way {shots}-shot",
+            total=training.iterations * tasks,
+            unit="task",
+            done=course.steps * tasks,
+        ) as advance:
+            while not course.ended(training):
+                module.train()
+                random.seed(f"{arena.seed} {course.steps}")  # a resumed run draws the same tasks
+                optimizer.zero_grad()
+                for _ in range(tasks):
+                    images = taskset.sample()[0].to(arena.device).unflatten(0, (ways, -1)) - 0.5
+                    logits = answer(images[:, :shots], images[:, shots:])
+                    (F.cross_entropy(logits, targets) / tasks).backward()
+                    advance(1)
+                optimizer.step()
+                course.steps += 1
+                if looks := course.looks_now(training):
+                    said = answers(look, validation)
+                    right = percent_right(said, validation.query_labels())
+                    course.looks[course.steps] = float(right.mean())
+                    if course.best == course.steps:
+                        best = copy.deepcopy(module.state_dict())
+                if looks or course.steps % 250 == 0 or course.ended(training):
+                    state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
+                    state |= {"course": asdict(course), "best": best}
+                    checkpoint.save(path, state)
+        random.setstate(random_state)
+        if best:
+            module.load_state_dict(best)
+        return course
+
+    def _key(self, arena: Arena, validation: Episodes) -> dict[str, object]:
+        """What determines the trained module; the number of test episodes does not."""
+        recipe = {
+            name: value for name, value in asdict(self.training).items() if name != "episodes"
+        }
+        drawn = {"support": validation.support, "query": validation.query}
+        return {
+            **arena.key(uses_text=False),
+            "student": "",
+            "method": self.name,
+            "settings": {**self.settings(), "training": recipe},
+            "ways": validation.ways,
+            "shots": validation.shots,
+            "validation": tensor_digest(drawn) if self.selects else "",
+            "code": code_digest(type(self)),
+        }
+
+
+def unit_pixels(images: Tensor, arena: Arena) -> Tensor:
+    """uint8 images in [-1/2, 1/2], on the arena's device."""
+    return images.to(arena.device) / 255.0 - 0.5
+
+
+def cnn4(arena: Arena, ways: int, training: TaskTraining) -> nn.Module:
+    """learn2learn's CNN4 for the arena's images, with its `features` and its `classifier`."""
+    pooled = arena.data.train.images.shape[-1] // 16  # four poolings by two
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(arena.seed)
+        network: nn.Module = learn2learn().vision.models.CNN4(
+            ways,
+            hidden_size=training.hidden_size,
+            embedding_size=pooled * pooled * training.hidden_size,
+        )
+    # channels last: a CPU convolves and pools in about 70% of the time
+    return network.to(arena.device).to(memory_format=torch.channels_last)
+
+
+def adapted_logits(learner: Any, support: Tensor, query: Tensor, steps: int) -> Tensor:
+    """Logits of `query` after `steps` of the learner's own `adapt(loss)` on the support."""
+    labels = torch.arange(len(support), device=support.device)
+    targets = labels.repeat_interleave(support.shape[1])
+    for _ in range(steps):
+        learner.adapt(F.cross_entropy(learner(support.flatten(0, 1)), targets))
+    logits: Tensor = learner(query.flatten(0, 1))
+    return logits
