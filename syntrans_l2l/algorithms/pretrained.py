@@ -1,126 +1,73 @@
-"""A trained SynTrans on disk or on the hub: weights as safetensors, JSON, and a model card."""
+"""A trained SynTrans, written as plain facts and weights, and made again from them."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
-from syntrans_l2l.algorithms.model_card import model_card
-from syntrans_l2l.atomic import atomic
+from syntrans_l2l.algorithms import pretrained_files
+from syntrans_l2l.algorithms.parts import FittedParts
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.networks.whitening import WhitenedView
 
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-_FORMAT = "syntrans_l2l, version 1"
-_TABLES = ("semantics", "aligned_vectors")  # of the task's classes; no part of the state
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What a folder holds; `place` is its name in messages."""
-
-    place: str
-    config: dict[str, Any]
-    state: dict[str, Tensor]
-    tables: dict[str, Tensor]
-
-    def load_into(self, module: nn.Module) -> None:
-        """Set the weights of `module`, all of them.
-
-        Raises:
-            ValueError: they do not fit.
-        """
-        try:
-            module.load_state_dict(self.state)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(
-                f"{self.place} does not fit; pass features= a module like the encoder that was "
-                f"saved, and projection= one like its projection: {reason}"
-            ) from error
+if TYPE_CHECKING:  # it imports this module
+    from syntrans_l2l.algorithms.syntrans import SynTrans
 
 
-def save(
-    folder: Path,
-    config: Mapping[str, object],
-    state: Mapping[str, Tensor],
-    tables: Mapping[str, Tensor | None],
-) -> None:
-    """Write `folder`, each file whole or not at all."""
-    tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-    for name, table in tables.items():
-        if table is not None:
-            tensors[name] = table.detach().cpu().clone()
-    with atomic(folder / WEIGHTS) as partial:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
-    texts = {
-        CARD: model_card(config),
-        CONFIG: json.dumps({"format": _FORMAT, **config}, indent=1, ensure_ascii=False) + "\n",
+def save(algorithm: "SynTrans", folder: Path) -> None:
+    """See `SynTrans.save_pretrained`. A learned alpha is null in the JSON."""
+    mix, projection = vars(algorithm.mix), algorithm.projection
+    config = {
+        **mix,
+        "alpha": None if isinstance(mix["alpha"], torch.Tensor) else mix["alpha"],
+        "projection": None if projection is None else type(projection).__name__,
+        "text_encoder": algorithm.text_encoder,
+        "prompt": algorithm.prompt,
+        "class_names": list(algorithm.class_names),
+        "classifier": _described(algorithm.classifier),
     }
-    for name, text in texts.items():
-        with atomic(folder / name) as partial:
-            partial.write_text(text, encoding="utf-8")
+    tables = {"semantics": algorithm.semantics, "aligned_vectors": algorithm.aligned_vectors}
+    pretrained_files.write(folder, config, algorithm.state_dict(), tables)
 
 
-def load(name_or_path: str | Path) -> Saved:
-    """Read a folder, fetched from the hub where there is none of this name.
+def read(
+    name_or_path: str | Path, features: nn.Module | None, projection: nn.Module | None
+) -> "SynTrans":
+    """See `SynTrans.from_pretrained`."""
+    from syntrans_l2l.algorithms.syntrans import SynTrans
 
-    Raises:
-        FileNotFoundError: neither a folder nor a model of the hub, or incomplete.
-        ValueError: damaged, or of another format.
-    """
-    folder = Path(name_or_path).expanduser()
-    if not folder.is_dir():
-        folder = _from_hub(str(name_or_path))
-    missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(f"{name_or_path} lacks {' and '.join(missing)}; save it again")
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        tensors = load_file(folder / WEIGHTS)
-    except (ValueError, SafetensorError) as error:
-        raise ValueError(f"{name_or_path} is damaged ({error}); save it again") from error
-    if not isinstance(config, dict) or config.get("format") != _FORMAT:
-        raise ValueError(f"{name_or_path} is no SynTrans: {CONFIG} does not say {_FORMAT!r}")
-    tables = {name: tensors.pop(name) for name in _TABLES if name in tensors}
-    return Saved(str(name_or_path), _upgraded(config), tensors, tables)
-
-
-def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
-    """The same in today's names, where an earlier release wrote it."""
-    described = config["classifier"]
-    old = {"visual": "visual_dim", "semantic": "semantic_dim"}
-    return {
-        "semantic_weight": config.get("b", 0.0),
-        **{"whitened_weight": 0.0, "aligned_weight": 0.0, "projection": None},
-        **{"text_encoder": "", "prompt": "", "class_names": []},
-        **config,
-        "classifier": {old.get(name, name): value for name, value in described.items()},
-    }
+    saved = pretrained_files.load(name_or_path)
+    config, described = saved.config, saved.config["classifier"]
+    classifier = _rebuilt(described)
+    weights = {name: config[name] for name in vars(Mix())}
+    if weights["alpha"] is None:
+        weights["alpha"] = classifier.alpha_logit.sigmoid()
+    mix = Mix(**weights)
+    view = None
+    if mix.whitened_weight:
+        view = WhitenedView(described["visual_dim"], described.get("semantic_dim", 0))
+    algorithm = SynTrans(
+        features or nn.Identity(), classifier, mix=mix, fitted=FittedParts(view=view)
+    )
+    if projection is not None or config["projection"] == "Identity":
+        algorithm.set_projection_(projection or nn.Identity())
+    saved.load_into(algorithm)
+    algorithm.semantics = saved.tables.get("semantics")
+    algorithm.aligned_vectors = saved.tables.get("aligned_vectors")
+    algorithm.class_names = tuple(config["class_names"])
+    algorithm.text_encoder = config["text_encoder"]
+    algorithm.prompt = config["prompt"]
+    return algorithm.eval()
 
 
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
-    except (OSError, ValueError) as error:  # the hub's errors are among these
-        reason = " ".join(str(error).split())
-        raise FileNotFoundError(
-            f"no folder {name} here and no model {name} on the hub ({reason})"
-        ) from error
-
-
-def describe(classifier: MultimodalClassifier) -> dict[str, object]:
-    """All that `rebuild` needs besides the weights."""
+def _described(classifier: MultimodalClassifier) -> dict[str, object]:
+    """All that `_rebuilt` needs besides the weights."""
     generator, reconstructor = classifier.generator, classifier.reconstructor
     description: dict[str, object] = {
         "base_classes": generator.memory.shape[0],
@@ -140,7 +87,7 @@ def describe(classifier: MultimodalClassifier) -> dict[str, object]:
     return description
 
 
-def rebuild(description: Mapping[str, Any]) -> MultimodalClassifier:
+def _rebuilt(description: Mapping[str, Any]) -> MultimodalClassifier:
     """A classifier of this description, its weights to be loaded; the bridges are frozen."""
     visual_dim = description["visual_dim"]
     memory = torch.zeros(description["base_classes"], visual_dim)
