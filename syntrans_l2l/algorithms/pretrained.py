@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from syntrans_l2l.algorithms import pretrained_files
+from syntrans_l2l.algorithms.class_table import ClassTable
 from syntrans_l2l.algorithms.parts import FittedParts
+from syntrans_l2l.algorithms.pretrained_files import Saved
+from syntrans_l2l.algorithms.views import Views
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Mix
@@ -16,54 +19,48 @@ from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
 from syntrans_l2l.networks.whitening import WhitenedView
 
-if TYPE_CHECKING:  # it imports this module
-    from syntrans_l2l.algorithms.syntrans import SynTrans
+
+class Pretrained(ClassTable, Views):
+    """What of a `SynTrans` is saved: both of its halves."""
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write weights and class vectors as safetensors, the rest as JSON, and a model card."""
+        alpha, projection = self.mix.alpha, self.projection
+        config = {
+            **vars(self.mix),
+            "alpha": None if isinstance(alpha, Tensor) else alpha,  # None is learned
+            "projection": None if projection is None else type(projection).__name__,
+            "text_encoder": self.text_encoder,
+            "prompt": self.prompt,
+            "class_names": list(self.class_names),
+            "classifier": _described(self.classifier),
+        }
+        tables = {"semantics": self.semantics, "aligned_vectors": self.aligned_vectors}
+        pretrained_files.write(Path(folder), config, self.state_dict(), tables)
+
+    def _fill(self, saved: Saved, projection: nn.Module | None) -> None:
+        """Take over the weights, the tables and what is known of them."""
+        config = saved.config
+        if projection is not None or config["projection"] == "Identity":
+            self.set_projection_(projection or nn.Identity())
+        saved.load_into(self)
+        self.semantics = saved.tables.get("semantics")
+        self.aligned_vectors = saved.tables.get("aligned_vectors")
+        self.class_names = tuple(config["class_names"])
+        self.text_encoder = config["text_encoder"]
+        self.prompt = config["prompt"]
 
 
-def save(algorithm: "SynTrans", folder: Path) -> None:
-    """See `SynTrans.save_pretrained`. A learned alpha is null in the JSON."""
-    mix, projection = vars(algorithm.mix), algorithm.projection
-    config = {
-        **mix,
-        "alpha": None if isinstance(mix["alpha"], torch.Tensor) else mix["alpha"],
-        "projection": None if projection is None else type(projection).__name__,
-        "text_encoder": algorithm.text_encoder,
-        "prompt": algorithm.prompt,
-        "class_names": list(algorithm.class_names),
-        "classifier": _described(algorithm.classifier),
-    }
-    tables = {"semantics": algorithm.semantics, "aligned_vectors": algorithm.aligned_vectors}
-    pretrained_files.write(folder, config, algorithm.state_dict(), tables)
-
-
-def read(
-    name_or_path: str | Path, features: nn.Module | None, projection: nn.Module | None
-) -> "SynTrans":
-    """See `SynTrans.from_pretrained`."""
-    from syntrans_l2l.algorithms.syntrans import SynTrans
-
-    saved = pretrained_files.load(name_or_path)
-    config, described = saved.config, saved.config["classifier"]
-    classifier = _rebuilt(described)
+def rebuilt(config: Mapping[str, Any]) -> tuple[MultimodalClassifier, Mix, FittedParts]:
+    """What a `SynTrans` of this description is made of, its weights to be loaded."""
+    described = config["classifier"]
+    classifier, view = _rebuilt(described), None
     weights = {name: config[name] for name in vars(Mix())}
     if weights["alpha"] is None:
         weights["alpha"] = classifier.alpha_logit.sigmoid()
-    mix = Mix(**weights)
-    view = None
-    if mix.whitened_weight:
+    if weights["whitened_weight"]:
         view = WhitenedView(described["visual_dim"], described.get("semantic_dim", 0))
-    algorithm = SynTrans(
-        features or nn.Identity(), classifier, mix=mix, fitted=FittedParts(view=view)
-    )
-    if projection is not None or config["projection"] == "Identity":
-        algorithm.set_projection_(projection or nn.Identity())
-    saved.load_into(algorithm)
-    algorithm.semantics = saved.tables.get("semantics")
-    algorithm.aligned_vectors = saved.tables.get("aligned_vectors")
-    algorithm.class_names = tuple(config["class_names"])
-    algorithm.text_encoder = config["text_encoder"]
-    algorithm.prompt = config["prompt"]
-    return algorithm.eval()
+    return classifier, Mix(**weights), FittedParts(view=view)
 
 
 def _described(classifier: MultimodalClassifier) -> dict[str, object]:

@@ -10,13 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l._learn2learn import learn2learn
-from syntrans_l2l.algorithms import pretrained
-from syntrans_l2l.algorithms.class_table import ClassTable
+from syntrans_l2l.algorithms import pretrained_files
 from syntrans_l2l.algorithms.mixing import Choice
 from syntrans_l2l.algorithms.parts import FittedParts
+from syntrans_l2l.algorithms.pretrained import Pretrained, rebuilt
 from syntrans_l2l.algorithms.task_checks import ADAPT
 from syntrans_l2l.algorithms.task_classifier import TaskClassifier
-from syntrans_l2l.algorithms.views import Views
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Mix, fuse
 from syntrans_l2l.semantics.bank import SemanticBank
@@ -30,7 +29,7 @@ else:
     _BaseLearner = l2l.algorithms.base_learner.BaseLearner
 
 
-class SynTrans(ClassTable, Views, _BaseLearner):
+class SynTrans(Pretrained, _BaseLearner):
     """The multimodal classifier of a task, made from its support set and its classes' vectors.
 
     As with learn2learn's MAML, `learner = algorithm.clone()`, then `learner.adapt(...)`, then
@@ -187,10 +186,6 @@ class SynTrans(ClassTable, Views, _BaseLearner):
             raise RuntimeError(f"no task to answer for: call {ADAPT} first")
         return self.classifier.temperature * self._task.logits(self._seen(query), self.mix)
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write weights and class vectors as safetensors, the rest as JSON, and a model card."""
-        pretrained.save(self, Path(folder))
-
     @classmethod
     def from_pretrained(
         cls,
@@ -210,7 +205,11 @@ class SynTrans(ClassTable, Views, _BaseLearner):
             FileNotFoundError: neither a folder nor a model of the hub, or incomplete.
             ValueError: damaged, or made with another encoder or projection.
         """
-        return pretrained.read(name_or_path, features, projection)
+        saved = pretrained_files.load(name_or_path)
+        classifier, mix, fitted = rebuilt(saved.config)
+        algorithm = cls(features or nn.Identity(), classifier, mix=mix, fitted=fitted)
+        algorithm._fill(saved, projection)
+        return algorithm.eval()
 
     @property
     def mix(self) -> Mix:

@@ -14,7 +14,7 @@ from syntrans_l2l.networks.whitening import WhitenedView
 Own = TypeVar("Own", bound="Views")
 
 
-class Views:
+class Views(nn.Module):
     """The half of `SynTrans` that sees images.
 
     Attributes:
@@ -29,7 +29,6 @@ class Views:
     projection: nn.Module | None
     classifier: MultimodalClassifier
     mean: Tensor
-    training: bool
 
     @property
     def mix(self) -> Mix:

@@ -64,6 +64,25 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r:.80}")
 
 
+def sizes_for(shots: Sequence[int], **numbers: int) -> list[EpisodeSize]:
+    """The size of the episodes for each K.
+
+    Args:
+        shots: the values of K.
+        numbers: what else an `EpisodeSize` has.
+
+    Raises:
+        ValueError: a number is no whole number, or too small.
+    """
+    if isinstance(shots, str) or not isinstance(shots, Sequence) or not shots:
+        example = f"[{shots}]" if isinstance(shots, int) else "[1, 5]"
+        raise ValueError(f"Experiment.shots must be a list such as {example}, got {shots!r:.80}")
+    try:
+        return [EpisodeSize(shots=each, **numbers) for each in shots]
+    except ValueError as error:
+        raise ValueError(f"Experiment.{error}") from None
+
+
 def check_pairs(comparisons: object) -> None:
     """Raise ValueError where comparisons are no pairs of names."""
     pairs = comparisons if isinstance(comparisons, Sequence) else ()

@@ -50,8 +50,9 @@ def finished_algorithm(
     preparation = experiment.prepare(
         root=root, cache=cache, device=device or torch.device("cpu"), progress=progress
     )
-    arena = experiment.arena(rows[title], preparation)
-    validation = experiment.cell(rows[title], arena, shots).draw("validation")
+    walk = experiment.walk(preparation)
+    arena = walk.arena(rows[title])
+    validation = walk.cell(rows[title], arena, shots).draw("validation")
     algorithm = method.fit(arena, validation)
     seen = method.seen(arena)
     if (bank := seen.semantics) is not None:
