@@ -29,7 +29,9 @@ from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.experiment.row import Row
+from syntrans_l2l.methods.ktn import Ktn
 from syntrans_l2l.methods.protonet import ProtoNet
+from syntrans_l2l.methods.simpleshot import SimpleShot
 from syntrans_l2l.methods.syntrans import SynTransRow, Variant
 from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
@@ -149,6 +151,30 @@ def test_syntrans_meets_the_teachers_text(tmp_path: Path) -> None:
     assert records["shuffled"].accuracy < records["full"].accuracy - 3
     hashes = {records[name].identity["semantics"] for name in ("full", "visual")}
     assert len(hashes) == 2
+
+
+def test_only_what_answers_through_the_projection_saw_teacher_images(tmp_path: Path) -> None:
+    """Red before: every row on a frozen, distilled encoder said yes."""
+
+    class Foreign(ProtoNet):
+        uses_text = True
+
+    bridge = replace(short(), aligned_weights=(0.0,))
+    rows = {
+        "simple": SimpleShot(),
+        "ktn": Ktn(),
+        "visual": SynTransRow("visual", short()),
+        "bridge": SynTransRow(parts=bridge),
+        "full": SynTransRow(parts=short()),
+        "zero_shot": ZeroShot(),
+        "of somebody else": Foreign("cosine"),
+    }
+    made = experiment(tmp_path, methods=[
+        ProtoNet("cosine"), *(Row(method=m, encoder="distilled", name=n) for n, m in rows.items())
+    ])  # fmt: skip
+    records = run(made, tmp_path)
+    saw = {name for name, record in records.items() if record.uses_teacher_images}
+    assert saw == {"full", "zero_shot", "of somebody else"}
 
 
 def test_text_that_the_grids_give_no_part_is_not_read(tmp_path: Path) -> None:
