@@ -140,12 +140,26 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
 
 def check_apart(base: Split, data: FewShotData) -> None:
     """Raise ValueError where a student knows validation or novel classes from elsewhere."""
-    to_come = [*named_classes(data.validation), *named_classes(data.test)]
-    if known := shared_classes(named_classes(base), to_come):
+    if known := _to_be_recognised(base, data):
         raise ValueError(
             f"Experiment.student_dataset has base classes that are validation or novel classes of "
             f"{data.name}: {', '.join(known[:8])}; leave them out of the splits of {data.name}"
         )
+
+
+def check_prototypes(data: FewShotData) -> None:
+    """Raise ValueError where stage 1 would read the name of a class that is recognised later."""
+    if known := _to_be_recognised(data.train, data):
+        raise ValueError(
+            f"stage 1 would read the names of validation or novel classes: {', '.join(known[:8])}; "
+            "leave these out of the base classes"
+        )
+
+
+def _to_be_recognised(base: Split, data: FewShotData) -> list[str]:
+    """The validation and novel classes that are among these base classes."""
+    to_come = [*named_classes(data.validation), *named_classes(data.test)]
+    return shared_classes(named_classes(base), to_come)
 
 
 def check_encoders(encoders: Mapping[str, Encoder], size: int | None) -> None:

@@ -157,7 +157,9 @@ class Experiment:
             of_clip = isinstance(self.dataset, FeatureBenchmark) and self.dataset.shared_space
             base = GivenFeatures(shared_space=of_clip)
         text = self.text_of_teacher
-        stage_1 = Stage1(self.source_of_teacher, self.distillation, text.vectors if text else None)
+        stage_1 = Stage1(
+            self.source_of_teacher, self.distillation, text.of_base_classes if text else None
+        )
         frozen = self.distillation is None or self.distillation.encoder == "frozen"
         return {
             "base": base,

@@ -61,9 +61,7 @@ def exported_episodes(
         )
 
 
-def _images(
-    dataset: Benchmark, data: FewShotData, root: Path
-) -> tuple[tuple[str, ...] | tuple[int, ...], str]:
+def _images(dataset: Benchmark, data: FewShotData, root: Path) -> tuple[tuple[str | int, ...], str]:
     """What each test image is called outside, and what these names are.
 
     Args:
