@@ -33,7 +33,7 @@ class Pretrained(ClassTable, Views):
             "text_encoder": self.text_encoder,
             "prompt": self.prompt,
             "class_names": list(self.class_names),
-            "classifier": _described(self.classifier),
+            "classifier": _description(self.classifier),
         }
         tables = {"semantics": self.semantics, "aligned_vectors": self.aligned_vectors}
         pretrained_files.write(Path(folder), config, self.state_dict(), tables)
@@ -54,7 +54,7 @@ class Pretrained(ClassTable, Views):
 def rebuilt(config: Mapping[str, Any]) -> tuple[MultimodalClassifier, Mix, FittedParts]:
     """What a `SynTrans` of this description is made of, its weights to be loaded."""
     described = config["classifier"]
-    classifier, view = _rebuilt(described), None
+    classifier, view = _classifier(described), None
     weights = {name: config[name] for name in vars(Mix())}
     if weights["alpha"] is None:
         weights["alpha"] = classifier.alpha_logit.sigmoid()
@@ -63,8 +63,8 @@ def rebuilt(config: Mapping[str, Any]) -> tuple[MultimodalClassifier, Mix, Fitte
     return classifier, Mix(**weights), FittedParts(view=view)
 
 
-def _described(classifier: MultimodalClassifier) -> dict[str, object]:
-    """All that `_rebuilt` needs besides the weights."""
+def _description(classifier: MultimodalClassifier) -> dict[str, object]:
+    """All that `_classifier` needs besides the weights."""
     generator, reconstructor = classifier.generator, classifier.reconstructor
     description: dict[str, object] = {
         "base_classes": generator.memory.shape[0],
@@ -84,7 +84,7 @@ def _described(classifier: MultimodalClassifier) -> dict[str, object]:
     return description
 
 
-def _rebuilt(description: Mapping[str, Any]) -> MultimodalClassifier:
+def _classifier(description: Mapping[str, Any]) -> MultimodalClassifier:
     """A classifier of this description, its weights to be loaded; the bridges are frozen."""
     visual_dim = description["visual_dim"]
     memory = torch.zeros(description["base_classes"], visual_dim)
