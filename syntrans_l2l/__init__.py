@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.methods.tip_adapter import TipAdapter as TipAdapter
     from syntrans_l2l.methods.zero_shot import ZeroShot as ZeroShot
     from syntrans_l2l.networks.classifier import untrained_classifier as untrained_classifier
+    from syntrans_l2l.networks.fusion import Mix as Mix
     from syntrans_l2l.semantics.bank import SemanticBank as SemanticBank
     from syntrans_l2l.semantics.bank_file import BankFile as BankFile
     from syntrans_l2l.semantics.synmine import SynMine as SynMine
@@ -69,6 +70,7 @@ _HOMES = {
     "MetaOptNet": "methods.metaoptnet",
     "MetaSgd": "methods.meta_sgd",
     "Method": "methods.base",
+    "Mix": "networks.fusion",
     "OpenClipText": "semantics.text_encoder",
     "ProtoNet": "methods.protonet",
     "Results": "experiment.results",

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.algorithms.class_vectors import centre
+from syntrans_l2l.algorithms.task_checks import checked_task
 from syntrans_l2l.semantics.bank import SemanticBank
 
 Own = TypeVar("Own", bound="ClassTable")
@@ -20,6 +22,7 @@ class ClassTable:
         aligned_vectors: the classes' text in the space that it shares with images, [C, A],
             normalised; None where there is none.
         mean: of the base classes' normalised vectors, [M], taken off all vectors.
+        left_out: for each base class, the bridge that has not seen it, [B].
         class_names: of the rows of `semantics`, where they are known.
         text_encoder: what made the class vectors, where it is known.
         prompt: of what text, likewise.
@@ -28,6 +31,7 @@ class ClassTable:
     semantics: Tensor | None
     aligned_vectors: Tensor | None
     mean: Tensor
+    left_out: Tensor
     class_names: tuple[str, ...] = ()
     text_encoder: str = ""
     prompt: str = ""
@@ -96,3 +100,23 @@ class ClassTable:
     def centred(self, vectors: Tensor) -> Tensor:
         """Class vectors [C, M] as a text encoder gives them, as the bridge takes them."""
         return centre(vectors.to(self.mean.device), self.mean)
+
+    def _checked_task(
+        self,
+        support: Tensor,
+        labels: Tensor | ArrayLike | None,
+        class_ids: Tensor | ArrayLike | None,
+        *,
+        base: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Labels [n] and class ids [N]; raises as `checked_task` does, for this table."""
+        table = self.aligned_vectors if self.semantics is None else self.semantics
+        known = self.left_out if base else table
+        checked = checked_task(support, labels, class_ids, None if known is None else len(known))
+        vectors, count = self.semantics, len(self.left_out)
+        if base and vectors is not None and len(vectors) != count:
+            raise ValueError(
+                f"base=True needs the vectors of the {count} base classes, got "
+                f"{len(vectors)}: call set_classes_(vectors)"
+            )
+        return checked

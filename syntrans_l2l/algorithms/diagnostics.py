@@ -30,8 +30,8 @@ def diagnostics(
         episodes: of the same splits.
         alphas: where the curve is drawn.
     """
-    test = given["test"]
-    if test.vectors is None or algorithm.alpha is None:
+    test, alpha = given["test"], algorithm.mix.alpha
+    if test.vectors is None or isinstance(alpha, Tensor):
         return {}
     grid = torch.tensor(list(alphas), dtype=torch.float64)
     curves = {
@@ -43,7 +43,5 @@ def diagnostics(
         )
         for split, each in given.items()
     }
-    weights = of_weights(
-        algorithm.classifier, test.features, test.vectors, episodes["test"], algorithm.alpha
-    )
+    weights = of_weights(algorithm.classifier, test.features, test.vectors, episodes["test"], alpha)
     return {"alphas": grid, **curves, **weights}

@@ -120,14 +120,11 @@ def _made(stages: Stages, choice: Choice, episodes: Episodes) -> "SynTrans":
     algorithm = SynTrans(
         torch.nn.Identity(),
         stages.candidate(choice.candidate, **size).requires_grad_(True),
-        alpha=float(mix.alpha),
-        semantic_weight=mix.semantic_weight,
+        mix=mix,
         fitted=FittedParts(
             mean=stages.mean,
             left_out=stages.left_out(),
             view=stages.view if mix.whitened_weight else None,
-            whitened_weight=mix.whitened_weight,
-            aligned_weight=mix.aligned_weight,
         ),
     )
     if (reconstructor := algorithm.classifier.reconstructor) is not None:

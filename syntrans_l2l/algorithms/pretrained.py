@@ -1,126 +1,70 @@
-"""A trained SynTrans on disk or on the hub: weights as safetensors, JSON, and a model card."""
+"""A trained SynTrans, written as plain facts and weights, and made again from them."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from syntrans_l2l.algorithms.model_card import model_card
-from syntrans_l2l.atomic import atomic
+from syntrans_l2l.algorithms import pretrained_files
+from syntrans_l2l.algorithms.class_table import ClassTable
+from syntrans_l2l.algorithms.parts import FittedParts
+from syntrans_l2l.algorithms.pretrained_files import Saved
+from syntrans_l2l.algorithms.views import Views
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
-
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-_FORMAT = "syntrans_l2l, version 1"
-_TABLES = ("semantics", "aligned_vectors")  # of the task's classes; no part of the state
+from syntrans_l2l.networks.whitening import WhitenedView
 
 
-@dataclass(frozen=True)
-class Saved:
-    """What a folder holds; `place` is its name in messages."""
+class Pretrained(ClassTable, Views):
+    """What of a `SynTrans` is saved: both of its halves."""
 
-    place: str
-    config: dict[str, Any]
-    state: dict[str, Tensor]
-    tables: dict[str, Tensor]
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write weights and class vectors as safetensors, the rest as JSON, and a model card."""
+        alpha, projection = self.mix.alpha, self.projection
+        config = {
+            **vars(self.mix),
+            "alpha": None if isinstance(alpha, Tensor) else alpha,  # None is learned
+            "projection": None if projection is None else type(projection).__name__,
+            "text_encoder": self.text_encoder,
+            "prompt": self.prompt,
+            "class_names": list(self.class_names),
+            "classifier": _description(self.classifier),
+        }
+        tables = {"semantics": self.semantics, "aligned_vectors": self.aligned_vectors}
+        pretrained_files.write(Path(folder), config, self.state_dict(), tables)
 
-    def load_into(self, module: nn.Module) -> None:
-        """Set the weights of `module`, all of them.
-
-        Raises:
-            ValueError: they do not fit.
-        """
-        try:
-            module.load_state_dict(self.state)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(
-                f"{self.place} does not fit; pass features= a module like the encoder that was "
-                f"saved, and projection= one like its projection: {reason}"
-            ) from error
-
-
-def save(
-    folder: Path,
-    config: Mapping[str, object],
-    state: Mapping[str, Tensor],
-    tables: Mapping[str, Tensor | None],
-) -> None:
-    """Write `folder`, each file whole or not at all."""
-    tensors = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
-    for name, table in tables.items():
-        if table is not None:
-            tensors[name] = table.detach().cpu().clone()
-    with atomic(folder / WEIGHTS) as partial:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
-    texts = {
-        CARD: model_card(config),
-        CONFIG: json.dumps({"format": _FORMAT, **config}, indent=1, ensure_ascii=False) + "\n",
-    }
-    for name, text in texts.items():
-        with atomic(folder / name) as partial:
-            partial.write_text(text, encoding="utf-8")
+    def _fill(self, saved: Saved, projection: nn.Module | None) -> None:
+        """Take over the weights, the tables and what is known of them."""
+        config = saved.config
+        if projection is not None or config["projection"] == "Identity":
+            self.set_projection_(projection or nn.Identity())
+        saved.load_into(self)
+        self.semantics = saved.tables.get("semantics")
+        self.aligned_vectors = saved.tables.get("aligned_vectors")
+        self.class_names = tuple(config["class_names"])
+        self.text_encoder = config["text_encoder"]
+        self.prompt = config["prompt"]
 
 
-def load(name_or_path: str | Path) -> Saved:
-    """Read a folder, fetched from the hub where there is none of this name.
-
-    Raises:
-        FileNotFoundError: neither a folder nor a model of the hub, or incomplete.
-        ValueError: damaged, or of another format.
-    """
-    folder = Path(name_or_path).expanduser()
-    if not folder.is_dir():
-        folder = _from_hub(str(name_or_path))
-    missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(f"{name_or_path} lacks {' and '.join(missing)}; save it again")
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        tensors = load_file(folder / WEIGHTS)
-    except (ValueError, SafetensorError) as error:
-        raise ValueError(f"{name_or_path} is damaged ({error}); save it again") from error
-    if not isinstance(config, dict) or config.get("format") != _FORMAT:
-        raise ValueError(f"{name_or_path} is no SynTrans: {CONFIG} does not say {_FORMAT!r}")
-    tables = {name: tensors.pop(name) for name in _TABLES if name in tensors}
-    return Saved(str(name_or_path), _upgraded(config), tensors, tables)
-
-
-def _upgraded(config: dict[str, Any]) -> dict[str, Any]:
-    """The same in today's names, where an earlier release wrote it."""
+def rebuilt(config: Mapping[str, Any]) -> tuple[MultimodalClassifier, Mix, FittedParts]:
+    """What a `SynTrans` of this description is made of, its weights to be loaded."""
     described = config["classifier"]
-    old = {"visual": "visual_dim", "semantic": "semantic_dim"}
-    return {
-        "semantic_weight": config.get("b", 0.0),
-        **{"whitened_weight": 0.0, "aligned_weight": 0.0, "projection": None},
-        **{"text_encoder": "", "prompt": "", "class_names": []},
-        **config,
-        "classifier": {old.get(name, name): value for name, value in described.items()},
-    }
+    classifier, view = _classifier(described), None
+    weights = {name: config[name] for name in vars(Mix())}
+    if weights["alpha"] is None:
+        weights["alpha"] = classifier.alpha_logit.sigmoid()
+    if weights["whitened_weight"]:
+        view = WhitenedView(described["visual_dim"], described.get("semantic_dim", 0))
+    return classifier, Mix(**weights), FittedParts(view=view)
 
 
-def _from_hub(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
-    except (OSError, ValueError) as error:  # the hub's errors are among these
-        reason = " ".join(str(error).split())
-        raise FileNotFoundError(
-            f"no folder {name} here and no model {name} on the hub ({reason})"
-        ) from error
-
-
-def describe(classifier: MultimodalClassifier) -> dict[str, object]:
-    """All that `rebuild` needs besides the weights."""
+def _description(classifier: MultimodalClassifier) -> dict[str, object]:
+    """All that `_classifier` needs besides the weights."""
     generator, reconstructor = classifier.generator, classifier.reconstructor
     description: dict[str, object] = {
         "base_classes": generator.memory.shape[0],
@@ -140,7 +84,7 @@ def describe(classifier: MultimodalClassifier) -> dict[str, object]:
     return description
 
 
-def rebuild(description: Mapping[str, Any]) -> MultimodalClassifier:
+def _classifier(description: Mapping[str, Any]) -> MultimodalClassifier:
     """A classifier of this description, its weights to be loaded; the bridges are frozen."""
     visual_dim = description["visual_dim"]
     memory = torch.zeros(description["base_classes"], visual_dim)

@@ -1,6 +1,5 @@
 """What every data set gives: images by split, class names and a fingerprint."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -8,7 +7,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from syntrans_l2l.array_file import loose_name
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.progress import Progress, silent
 
@@ -103,12 +101,6 @@ class Benchmark(Protocol):
     def load(self, root: Path, cache: Cache, progress: Progress = silent) -> FewShotData:
         """Read all images, through `cache`."""
         ...
-
-
-def to_be_recognised(names: Sequence[str], data: FewShotData) -> list[str]:
-    """Those of the names that are also validation or novel classes, whatever case and hyphens."""
-    later = {loose_name(name) for name in data.validation.class_names + data.test.class_names}
-    return [name for name in names if loose_name(name) in later]
 
 
 def check_episode_size(

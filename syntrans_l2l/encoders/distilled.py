@@ -1,6 +1,6 @@
 """Stage 1: encoders that a teacher has taught, with the encoder frozen or trained; cached."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from syntrans_l2l.cache import digest, tensor_digest
 from syntrans_l2l.code import code_digest
-from syntrans_l2l.datasets.base import FewShotData, to_be_recognised
+from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.encoders.base import (
     Encoded,
     Encoder,
@@ -32,8 +32,8 @@ from syntrans_l2l.training.distillation import Distillation, distil, with_projec
 from syntrans_l2l.training.projection import Projection, fit_projection
 from syntrans_l2l.training.proxy_task import Lesson
 
-# class names -> the teacher's vectors of them, [C, A]; rows of NaN for classes without text
-TeacherText = Callable[[Sequence[str]], Tensor]
+# data -> the teacher's vectors of base classes, [B, A]; rows of NaN for classes without text
+TeacherText = Callable[[FewShotData], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +78,12 @@ class Stage1:
         }
 
     def lesson(self, work: Workspace) -> Lesson:
-        """What base images and base classes have to teach; NaN rows where there is nothing.
-
-        Raises:
-            ValueError: a loss reads text, and a novel class stands among the base classes.
-        """
+        """What base images and base classes have to teach; NaN rows where there is nothing."""
         settings, train = self.settings, work.data.train
         targets = teacher_images(required_teacher(self.teacher), work, "train")
         vectors = None
         if settings.reads_text and self.text is not None:
-            check_prototypes(train.class_names, work.data)
-            vectors = self.text(train.class_names)
+            vectors = self.text(work.data)
         labels = train.labels if settings.labels or settings.assignment else None
         return Lesson(targets, labels, vectors)
 
@@ -99,15 +94,6 @@ class Stage1:
             "model": model(required_teacher(self.teacher), work.data),
             "images": f"{seen} of {len(lesson.features)} base images, no validation or novel image",
         }
-
-
-def check_prototypes(names: Sequence[str], data: FewShotData) -> None:
-    """Raise ValueError where a class that stage 1 reads the name of is to be recognised later."""
-    if known := to_be_recognised(names, data):
-        raise ValueError(
-            f"stage 1 would read the names of validation or novel classes: {', '.join(known[:8])}; "
-            "leave these out of the base classes"
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,7 +36,7 @@ class EpisodeFile:
     data_fingerprint: str
     seed: int
     class_names: tuple[str, ...]
-    images: tuple[str, ...] | tuple[int, ...]
+    images: tuple[str | int, ...]
     images_are: str
     episodes: Episodes
 

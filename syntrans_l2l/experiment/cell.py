@@ -11,6 +11,7 @@ from torch import Tensor
 
 from syntrans_l2l.cache import digest, tensor_digest
 from syntrans_l2l.encoders.base import Encoder
+from syntrans_l2l.encoders.distilled import ProjectedEncoder
 from syntrans_l2l.episodes.episodes import Episodes, cached_episodes
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.evaluation.diagnostics import of_answers
@@ -157,10 +158,19 @@ class Cell:
         return record
 
     def _uses_teacher_images(self) -> bool:
-        """Whether images went through the teacher, in distillation or at test."""
-        method = self.row.method
-        seen = method.uses_student and self.encoder.sees_teacher_images
-        return seen or method.uses_teacher_images
+        """Whether images that the row learned from or answers by went through the teacher.
+
+        Of a frozen encoder only the projection is the teacher's. It takes part where a row
+        answers with the text of its space, which our rows say; of others it is presumed.
+        """
+        method, encoder, text = self.row.method, self.encoder, self.arena.aligned_text
+        if isinstance(encoder, ProjectedEncoder):
+            answers = any(bank is text for bank in method.texts(self.arena))
+            seen = text is not None and (answers or not _ours(self.row))
+            seen = seen or encoder.base.sees_teacher_images
+        else:
+            seen = encoder.sees_teacher_images
+        return (method.uses_student and seen) or method.uses_teacher_images
 
     def _id(self, reference: Reference | None, known: Mapping[str, str]) -> str:
         """What determines the record."""
@@ -171,5 +181,9 @@ class Cell:
 
 def _told(row: Row) -> AbstractContextManager[None]:
     """Errors of other people's methods are told in one line; ours say it themselves."""
-    ours = type(row.method).__module__.partition(".")[0] == __name__.partition(".")[0]
-    return nullcontext() if ours else told_of(row.title)
+    return nullcontext() if _ours(row) else told_of(row.title)
+
+
+def _ours(row: Row) -> bool:
+    """Whether the method is this package's."""
+    return type(row.method).__module__.partition(".")[0] == __name__.partition(".")[0]

@@ -64,6 +64,25 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r:.80}")
 
 
+def sizes_for(shots: Sequence[int], **numbers: int) -> list[EpisodeSize]:
+    """The size of the episodes for each K.
+
+    Args:
+        shots: the values of K.
+        numbers: what else an `EpisodeSize` has.
+
+    Raises:
+        ValueError: a number is no whole number, or too small.
+    """
+    if isinstance(shots, str) or not isinstance(shots, Sequence) or not shots:
+        example = f"[{shots}]" if isinstance(shots, int) else "[1, 5]"
+        raise ValueError(f"Experiment.shots must be a list such as {example}, got {shots!r:.80}")
+    try:
+        return [EpisodeSize(shots=each, **numbers) for each in shots]
+    except ValueError as error:
+        raise ValueError(f"Experiment.{error}") from None
+
+
 def check_pairs(comparisons: object) -> None:
     """Raise ValueError where comparisons are no pairs of names."""
     pairs = comparisons if isinstance(comparisons, Sequence) else ()
@@ -122,12 +141,26 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
 
 def check_apart(base: Split, data: FewShotData) -> None:
     """Raise ValueError where a student knows validation or novel classes from elsewhere."""
-    to_come = [*named_classes(data.validation), *named_classes(data.test)]
-    if known := shared_classes(named_classes(base), to_come):
+    if known := _to_be_recognised(base, data):
         raise ValueError(
             f"Experiment.student_dataset has base classes that are validation or novel classes of "
             f"{data.name}: {', '.join(known[:8])}; leave them out of the splits of {data.name}"
         )
+
+
+def check_prototypes(data: FewShotData) -> None:
+    """Raise ValueError where stage 1 would read the name of a class that is recognised later."""
+    if known := _to_be_recognised(data.train, data):
+        raise ValueError(
+            f"stage 1 would read the names of validation or novel classes: {', '.join(known[:8])}; "
+            "leave these out of the base classes"
+        )
+
+
+def _to_be_recognised(base: Split, data: FewShotData) -> list[str]:
+    """The validation and novel classes that are among these base classes."""
+    to_come = [*named_classes(data.validation), *named_classes(data.test)]
+    return shared_classes(named_classes(base), to_come)
 
 
 def check_encoders(encoders: Mapping[str, Encoder], size: int | None) -> None:

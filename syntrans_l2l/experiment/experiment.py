@@ -1,7 +1,7 @@
-"""The walk through the house: images to encoders to features to methods to records."""
+"""What one configuration file describes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import get_args
@@ -12,14 +12,13 @@ from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import Benchmark
 from syntrans_l2l.datasets.features import FeatureBenchmark
-from syntrans_l2l.encoders.base import Encoded, Encoder, Workspace
+from syntrans_l2l.encoders.base import Encoder, Workspace
 from syntrans_l2l.encoders.brought import FeaturesOfTheData
 from syntrans_l2l.encoders.clip import ClipEncoder, Teacher
 from syntrans_l2l.encoders.distilled import DistilledStudent, ProjectedEncoder, Stage1
 from syntrans_l2l.encoders.given import GivenFeatures
 from syntrans_l2l.encoders.students import BaseStudent, MakeStudent
 from syntrans_l2l.episodes.size import EpisodeSize, check_whole_number
-from syntrans_l2l.experiment.cell import Cell, Reference
 from syntrans_l2l.experiment.checks import (
     DEFAULT_REFERENCE,
     check_apart,
@@ -31,19 +30,19 @@ from syntrans_l2l.experiment.checks import (
     check_parts,
     check_row,
     check_test_pictures,
+    sizes_for,
 )
 from syntrans_l2l.experiment.cross_domain import CrossDomain, Shared
 from syntrans_l2l.experiment.kinds import check_kinds
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.experiment.row import EncoderName, Row
-from syntrans_l2l.experiment.teacher_text import TextOfTeacher, check_width
-from syntrans_l2l.methods.base import Arena, Method
+from syntrans_l2l.experiment.teacher_text import TextOfTeacher
+from syntrans_l2l.experiment.walk import Walk
+from syntrans_l2l.methods.base import Method
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.identity import with_code
-from syntrans_l2l.reporting.learning import keep_learning
 from syntrans_l2l.reporting.records import Record, RecordStore
 from syntrans_l2l.reporting.versions import package_versions
-from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.text_encoder import TextEncoder
 from syntrans_l2l.training.base import BaseTraining
 from syntrans_l2l.training.distillation import Distillation
@@ -134,24 +133,13 @@ class Experiment:
         Raises:
             ValueError: a number is no whole number, or too small.
         """
-        if isinstance(self.shots, str) or not isinstance(self.shots, Sequence) or not self.shots:
-            example = f"[{self.shots}]" if isinstance(self.shots, int) else "[1, 5]"
-            raise ValueError(
-                f"Experiment.shots must be a list such as {example}, got {self.shots!r:.80}"
-            )
-        try:
-            return [
-                EpisodeSize(
-                    ways=self.ways,
-                    shots=each,
-                    queries=self.queries,
-                    episodes=self.episodes,
-                    validation_episodes=self.validation_episodes,
-                )
-                for each in self.shots
-            ]
-        except ValueError as error:
-            raise ValueError(f"Experiment.{error}") from None
+        return sizes_for(
+            self.shots,
+            ways=self.ways,
+            queries=self.queries,
+            episodes=self.episodes,
+            validation_episodes=self.validation_episodes,
+        )
 
     @cached_property
     def data(self) -> Benchmark:
@@ -169,7 +157,9 @@ class Experiment:
             of_clip = isinstance(self.dataset, FeatureBenchmark) and self.dataset.shared_space
             base = GivenFeatures(shared_space=of_clip)
         text = self.text_of_teacher
-        stage_1 = Stage1(self.source_of_teacher, self.distillation, text.vectors if text else None)
+        stage_1 = Stage1(
+            self.source_of_teacher, self.distillation, text.of_base_classes if text else None
+        )
         frozen = self.distillation is None or self.distillation.encoder == "frozen"
         return {
             "base": base,
@@ -267,88 +257,18 @@ class Experiment:
             preparation = self.prepare(
                 root=root, cache=cache, device=device, progress=progress, workers=workers
             )
-        # the reference first, because the others' differences need it
-        rows = sorted(self.rows, key=lambda row: row.title != self.reference)
-        for row in rows:  # text before training: it is quick, and its model may be missing
-            if row.method.uses_text and (encoder := row.text_encoder or self.text_encoder):
-                with workers.first():
-                    preparation.semantics(encoder)
-                    if row.encoder == "distilled" and self.text_of_teacher:
-                        self.text_of_teacher.bank(preparation, self.source_of_teacher)
-        if workers.count > 1:
-            for row in rows:
-                if row.method.uses_student:
-                    preparation.student(row.encoder)
-        if workers.rank > 0:
-            return
-        for bank in preparation.mined.values():
-            store.keep_bank(bank)
-        for size in self.sizes:
-            reference: Reference | None = None
-            for row in rows:
-                arena = self.arena(row, preparation)
-                if row.method.uses_student:
-                    encoded = preparation.encoded(row.encoder)
-                    keep_learning(store.out, encoded.hash, encoded.curve)
-                record = self.cell(row, arena, size.shots).record(
-                    reference, store, config, versions
-                )
-                if row.title == self.reference:
-                    reference = Reference(row.title, store.accuracies(record))
-                yield record
+        walk = self.walk(preparation)
+        yield from walk.records(store=store, config=config, versions=versions, workers=workers)
 
-    def arena(self, row: Row, preparation: Preparation) -> Arena:
-        """What the row's method works with."""
-        work = preparation.work
-        encoded = Encoded({}, "", row.method.encoder_name)
-        if row.method.uses_student:
-            encoded = preparation.encoded(row.encoder)
-        encoder = row.text_encoder or self.text_encoder
-        uses_text = row.method.uses_text and encoder is not None
-        text = encoder.key() if uses_text and encoder else {}
-        semantics = preparation.semantics(encoder) if uses_text and encoder else None
-        aligned_text = self._aligned_text(row, encoded, semantics, preparation)
-        lesson = dict(encoded.lesson)
-        if aligned_text is not None and aligned_text is not semantics:
-            lesson["text"] = aligned_text.source
-        return Arena(
-            data=work.data,
-            features=encoded.features,
-            student=encoded.hash,
-            student_name=encoded.name,
-            semantics=semantics,
-            cache=work.cache,
-            device=work.job.device,
-            seed=work.job.seed,
-            progress=work.job.progress,
-            recipes={"student": encoded.recipe, "text": text, "teacher": lesson},
-            projection=encoded.projection if aligned_text else None,
-            aligned=encoded.aligned if aligned_text else None,
-            aligned_text=aligned_text,
+    def walk(self, preparation: Preparation) -> Walk:
+        """Through the rows, on what `prepare` gave."""
+        return Walk(
+            preparation=preparation,
+            rows=self.rows,
+            sizes=self.sizes,
+            seed=self.seed,
+            reference=self.reference,
+            text_encoder=self.text_encoder,
+            teacher=self.source_of_teacher,
+            teacher_text=self.text_of_teacher,
         )
-
-    def _aligned_text(
-        self,
-        row: Row,
-        encoded: Encoded,
-        semantics: SemanticBank | None,
-        preparation: Preparation,
-    ) -> SemanticBank | None:
-        """The text in the space that it shares with images; None where there is no such space.
-
-        The teacher's own features stand beside the row's own text, which it must have encoded.
-        """
-        if semantics is None or encoded.projection is None:
-            return None
-        bank: SemanticBank | None = semantics
-        if isinstance(self.encoder(row), ProjectedEncoder | DistilledStudent):
-            text = self.text_of_teacher
-            bank = text.bank(preparation, self.source_of_teacher) if text else None
-        if bank is not None and encoded.aligned is not None:
-            check_width(bank, encoded.aligned["test"].shape[1], row.title)
-        return bank
-
-    def cell(self, row: Row, arena: Arena, shots: int) -> Cell:
-        """A row at one number of shots."""
-        size = replace(self.sizes[0], shots=shots)
-        return Cell(row=row, encoder=self.encoder(row), arena=arena, size=size, seed=self.seed)

@@ -7,7 +7,7 @@ import torch
 
 from syntrans_l2l.array_file import read_arrays
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets.base import SPLITS, Benchmark, FewShotData
+from syntrans_l2l.datasets.base import SPLITS, Benchmark, FewShotData, Split
 from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.datasets.images import ImageBenchmark
 from syntrans_l2l.episodes.episode_file import EpisodeFile
@@ -36,8 +36,12 @@ def exported_episodes(
     """
     work = experiment.prepare(root=root, cache=cache, device=CPU, progress=progress).work
     data = work.data
-    tested = experiment.test_dataset or experiment.dataset
-    images, images_are = _images(tested, data, root)
+    tested, whole = experiment.dataset, data
+    if experiment.test_dataset is not None:
+        tested = experiment.test_dataset
+        whole = tested.load(root, cache, progress)
+    names, images_are = _images(tested, whole, root)
+    images = tuple(names[row] for row in _kept(whole.test, data.test))
     for size in experiment.sizes:
         yield EpisodeFile(
             dataset=data.name,
@@ -57,10 +61,14 @@ def exported_episodes(
         )
 
 
-def _images(
-    dataset: Benchmark, data: FewShotData, root: Path
-) -> tuple[tuple[str, ...] | tuple[int, ...], str]:
-    """What each test image is called outside, and what these names are."""
+def _images(dataset: Benchmark, data: FewShotData, root: Path) -> tuple[tuple[str | int, ...], str]:
+    """What each test image is called outside, and what these names are.
+
+    Args:
+        dataset: whose test images.
+        data: what it gave, no class left out.
+        root: where the data lies.
+    """
     count = len(data.test.labels)
     if isinstance(dataset, FeatureBenchmark):
         path = dataset.path if dataset.path.is_file() else root / dataset.path
@@ -81,6 +89,12 @@ def _rows(path: Path, data: FewShotData) -> list[int]:
     classes = [lists["class_names"].index(name) for name in data.test.class_names]
     kept = torch.isin(arrays["labels"].long(), torch.tensor(classes))
     return [int(row) for row in torch.where(kept)[0]]
+
+
+def _kept(whole: Split, part: Split) -> list[int]:
+    """The rows of a split that are left where some of its classes are dropped, in their order."""
+    classes = torch.tensor([whole.class_names.index(name) for name in part.class_names])
+    return [int(row) for row in torch.where(torch.isin(whole.labels, classes))[0]]
 
 
 def _below(root: Path, file: Path) -> str:

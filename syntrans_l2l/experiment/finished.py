@@ -50,8 +50,9 @@ def finished_algorithm(
     preparation = experiment.prepare(
         root=root, cache=cache, device=device or torch.device("cpu"), progress=progress
     )
-    arena = experiment.arena(rows[title], preparation)
-    validation = experiment.cell(rows[title], arena, shots).draw("validation")
+    walk = experiment.walk(preparation)
+    arena = walk.arena(rows[title])
+    validation = walk.cell(rows[title], arena, shots).draw("validation")
     algorithm = method.fit(arena, validation)
     seen = method.seen(arena)
     if (bank := seen.semantics) is not None:
@@ -64,7 +65,7 @@ def finished_algorithm(
             prompt=str(encoder_of_text.key().get("prompt", "")) if encoder_of_text else "",
             aligned=seen.aligned_text.select(names) if seen.aligned_text else None,
         )
-    if algorithm.aligned_weight and seen.projection is not None:
+    if algorithm.mix.aligned_weight and seen.projection is not None:
         in_space = isinstance(seen.projection, Normalised)  # SynTrans normalises by itself
         algorithm.set_projection_(torch.nn.Identity() if in_space else seen.projection)
     if not isinstance(arena.data, FeatureData) and (student := preparation.student(encoder)):

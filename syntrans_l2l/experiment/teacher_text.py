@@ -11,6 +11,7 @@ from torch import Tensor
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.encoders.clip import Teacher, model
 from syntrans_l2l.encoders.teacher import ClipTeacher
+from syntrans_l2l.experiment.checks import check_prototypes
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.semantics.text_encoder import OpenClipText, TextEncoder
@@ -40,8 +41,14 @@ class TextOfTeacher:
             encoder = OpenClipText(teacher)
         return TextOfTeacher(encoder) if encoder is not None else None
 
-    def vectors(self, class_names: Sequence[str]) -> Tensor:
-        """[C, A]; a row of NaN for a class without text."""
+    def of_base_classes(self, data: FewShotData) -> Tensor:
+        """For stage 1, [B, A]; a row of NaN for a class without text.
+
+        Raises:
+            ValueError: a base class is a validation or novel class too.
+        """
+        check_prototypes(data)
+        class_names = data.train.class_names
         known = self._known(class_names)
         if not known:
             return torch.full((len(class_names), 1), torch.nan)

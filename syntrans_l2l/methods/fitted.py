@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from syntrans_l2l.algorithms.diagnostics import diagnostics
 from syntrans_l2l.algorithms.labelled_features import Aligned, LabelledFeatures
 from syntrans_l2l.algorithms.one_product import OneProduct
+from syntrans_l2l.algorithms.scoring import Given, given_of
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.progress import titled
@@ -49,14 +51,7 @@ def predictor(
         validation: the episodes that it was selected on.
         alphas: where its figure of accuracy over alpha is drawn.
     """
-    given = {
-        split: algorithm.given(
-            arena.features[split],
-            _vectors(arena.semantics, getattr(arena.data, split).class_names),
-            _aligned(arena, split),
-        )
-        for split in ("validation", "test")
-    }
+    given = {split: _given(algorithm, arena, split) for split in ("validation", "test")}
     classify = OneProduct(algorithm.classifier, given["test"], algorithm.mix)
 
     def diagnose(test: Episodes) -> dict[str, Tensor]:
@@ -64,6 +59,18 @@ def predictor(
         return diagnostics(algorithm, given, episodes, alphas)
 
     return Predictor(classify.logits, algorithm.selected, "heads on base features", diagnose)
+
+
+def _given(algorithm: "SynTrans", arena: Arena, split: str) -> Given:
+    """What the logits of a split's episodes are made of."""
+    vectors = _vectors(arena.semantics, getattr(arena.data, split).class_names)
+    return given_of(
+        F.normalize(arena.features[split].to(algorithm.mean.device), dim=-1),
+        None if vectors is None else algorithm.centred(vectors),
+        bridges=algorithm.classifier.bridges,
+        view=algorithm.view,
+        aligned=_aligned(arena, split),
+    )
 
 
 def _vectors(bank: SemanticBank | None, class_names: Sequence[str]) -> Tensor | None:

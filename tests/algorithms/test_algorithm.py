@@ -17,6 +17,7 @@ from syntrans_l2l.evaluation.statistics import episode_accuracies
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.syntrans import SynTransRow, Variant
 from syntrans_l2l.networks.classifier import MultimodalClassifier
+from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.training.bridge import BridgeTraining
@@ -36,7 +37,8 @@ def untrained(features: nn.Module | None = None, semantic_weight: float = 0.1) -
     vectors = torch.randn(CLASSES, SEMANTIC)
     encoder = nn.Linear(INPUT, VISUAL) if features is None else features
     classifier = untrained_classifier(VISUAL, SEMANTIC, 16)
-    return SynTrans(encoder, classifier, vectors, semantic_weight=semantic_weight)
+    mix = Mix(classifier.alpha_logit.sigmoid(), semantic_weight)
+    return SynTrans(encoder, classifier, vectors, mix=mix)
 
 
 def task(seed: int = 1) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -75,7 +77,7 @@ def test_its_accuracies_are_those_of_the_table(arena: Arena, variant: Variant, s
 def test_the_plain_visual_classifier_is_learn2learns() -> None:
     generator = VisualWeightGenerator(torch.zeros(0, INPUT), attention=False)
     classifier = MultimodalClassifier(generator, None)
-    ours = SynTrans(nn.Identity(), classifier, alpha=1.0)
+    ours = SynTrans(nn.Identity(), classifier, mix=Mix())
     support, labels, _, query = task()
     theirs = l2l.nn.PrototypicalClassifier(distance="cosine")
     theirs.fit_(F.normalize(support, dim=-1), labels)
@@ -204,8 +206,7 @@ def test_saved_and_read_it_is_the_same(
         read = SynTrans.from_pretrained(place, nn.Linear(VISUAL, VISUAL))
         read.adapt(*arguments)
         assert torch.equal(read(z), algorithm(z))
-        assert read.alpha == algorithm.alpha
-        assert read.semantic_weight == algorithm.semantic_weight
+        assert read.mix == algorithm.mix
         assert torch.equal(read.left_out, algorithm.left_out)
         assert read.class_names == names
         assert (read.text_encoder, read.prompt) == ("drawn at random", "a drawing of {}")
@@ -240,7 +241,7 @@ def test_a_folder_of_the_first_release_is_read(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     described = config["classifier"]
     old = {
-        "format": config["format"], "alpha": config["alpha"], "b": config["semantic_weight"],
+        "format": config["format"], "alpha": None, "b": config["semantic_weight"],
         "classifier": {name.removesuffix("_dim"): value for name, value in described.items()},
     }  # fmt: skip
     assert "visual" in old["classifier"] and "semantic" in old["classifier"]
@@ -252,6 +253,25 @@ def test_a_folder_of_the_first_release_is_read(tmp_path: Path) -> None:
         each.adapt(support, labels, class_ids)
     assert torch.equal(read(query), algorithm(query))
     assert (read.class_names, read.text_encoder, read.prompt) == ((), "", "")
+
+
+def test_a_learned_alpha_learns_and_another_tensor_is_told(tmp_path: Path) -> None:
+    algorithm = untrained()
+    start = algorithm.mix.alpha
+    assert isinstance(start, Tensor) and start.requires_grad
+    with torch.no_grad():
+        algorithm.classifier.alpha_logit.fill_(2.0)
+    learned = torch.tensor(2.0).sigmoid()
+    again = SynTrans(nn.Identity(), algorithm.classifier, mix=algorithm.mix)
+    algorithm.save_pretrained(tmp_path)
+    read = SynTrans.from_pretrained(tmp_path, nn.Linear(INPUT, VISUAL))
+    for each in (algorithm, algorithm.clone(), again, read):
+        assert torch.equal(torch.as_tensor(each.mix.alpha), learned)
+        assert each.mix.semantic_weight == 0.1
+    fixed = SynTrans(nn.Identity(), algorithm.classifier, mix=Mix(0.3))
+    assert fixed.mix == Mix(0.3)
+    with pytest.raises(ValueError, match=r"the tensor 0\.5, .*alpha 0\.8808 can be learned"):
+        SynTrans(nn.Identity(), algorithm.classifier, mix=Mix(torch.tensor(0.5)))
 
 
 def test_what_cannot_be_read_is_told_in_one_line(

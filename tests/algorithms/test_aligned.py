@@ -50,7 +50,7 @@ def fitted(*, text: bool, settings: SynTransSettings = SETTINGS) -> tuple[SynTra
 @pytest.mark.parametrize("text", [True, False], ids=["with a bridge", "without a bridge"])
 def test_the_shared_space_is_chosen_and_answers(text: bool, tmp_path: Path) -> None:
     algorithm, validation = fitted(text=text)
-    assert algorithm.aligned_weight > 0 and bool(algorithm.classifier.bridges) == text
+    assert algorithm.mix.aligned_weight > 0 and bool(algorithm.classifier.bridges) == text
     vectors = validation.class_vectors
     with pytest.raises(ValueError, match=r"call set_classes_\(..., aligned=vectors\)"):
         algorithm.set_classes_(vectors).adapt(validation.features[:3], [0, 1, 2], [0, 1, 2])
@@ -69,9 +69,7 @@ def test_the_shared_space_is_chosen_and_answers(text: bool, tmp_path: Path) -> N
     algorithm.save_pretrained(tmp_path)
     read = SynTrans.from_pretrained(tmp_path, projection=nn.Linear(D, A, bias=False))
     assert torch.equal(answers(read), before)
-    assert (read.aligned_weight, read.whitened_weight) == (
-        algorithm.aligned_weight, algorithm.whitened_weight,
-    )  # fmt: skip
+    assert read.mix == algorithm.mix
     with pytest.raises(ValueError, match="projection= one like its projection"):
         SynTrans.from_pretrained(tmp_path)
 
@@ -94,7 +92,7 @@ def test_the_record_says_what_was_tried_and_how_it_did() -> None:
 def test_today_without_the_new_parts_can_be_asked_for() -> None:
     old = replace(SETTINGS, whitened_weights=(0.0,), aligned_weights=(0.0,))
     algorithm, _ = fitted(text=True, settings=old)
-    assert algorithm.view is None and algorithm.aligned_weight == 0.0
+    assert algorithm.view is None and algorithm.mix.aligned_weight == 0.0
 
 
 def test_a_weight_at_the_end_of_its_grid_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -75,7 +75,7 @@ def test_without_class_vectors_it_is_visual(
 ) -> None:
     base, validation = (LabelledFeatures(each.features, each.labels) for each in given)
     algorithm = fit_syntrans(base, validation, SETTINGS, **SMALL)
-    assert algorithm.classifier.bridges == [] and algorithm.semantic_weight == 0.0
+    assert algorithm.classifier.bridges == [] and algorithm.mix.semantic_weight == 0.0
     algorithm.adapt(torch.eye(D)[:3], torch.arange(3))
     assert algorithm(torch.eye(D)[:3]).argmax(1).tolist() == [0, 1, 2]
 
@@ -262,4 +262,4 @@ def test_attention_needs_a_class_outside_the_episode(
     with pytest.raises(ValueError, match="8-way episodes of 8 base classes leave attention no"):
         algorithm.adapt(torch.randn(8, D), torch.arange(8), torch.arange(8), base=True)
     one = replace(SETTINGS, folds=1, attention=False)
-    assert fit_syntrans(given[0], given[0], one, ways=8, queries=4, episodes=5).alpha is not None
+    assert fit_syntrans(given[0], given[0], one, ways=8, queries=4, episodes=5).choice is not None

@@ -195,18 +195,8 @@ def test_every_forward_is_the_plain_formula(
     for _ in range(2):  # the second time from kept weights
         torch.testing.assert_close(classify.logits(episodes), expected)
     assert given.aligned is not None
-    fitted = FittedParts(
-        view=whitened_view(),
-        whitened_weight=mix.whitened_weight,
-        aligned_weight=mix.aligned_weight,
-    )
-    algorithm = SynTrans(
-        nn.Identity(),
-        classifier,
-        alpha=float(mix.alpha),
-        semantic_weight=mix.semantic_weight,
-        fitted=fitted,
-    )
+    fitted = FittedParts(view=whitened_view())
+    algorithm = SynTrans(nn.Identity(), classifier, mix=mix, fitted=fitted)
     algorithm.set_projection_(projection())
     algorithm.set_classes_(semantics, aligned=given.aligned.vectors)
     for e, (ids, support, query) in enumerate(

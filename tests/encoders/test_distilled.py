@@ -19,7 +19,7 @@ from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.features import FeatureBenchmark, FeatureData, feature_data
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.encoders.base import Workspace
-from syntrans_l2l.encoders.brought import FeaturesOfTheData, TeacherFeatures
+from syntrans_l2l.encoders.brought import TeacherFeatures
 from syntrans_l2l.encoders.clip import ClipEncoder
 from syntrans_l2l.encoders.distilled import ProjectedEncoder, Stage1
 from syntrans_l2l.encoders.factories import resnet12
@@ -29,7 +29,9 @@ from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.experiment.row import Row
+from syntrans_l2l.methods.ktn import Ktn
 from syntrans_l2l.methods.protonet import ProtoNet
+from syntrans_l2l.methods.simpleshot import SimpleShot
 from syntrans_l2l.methods.syntrans import SynTransRow, Variant
 from syntrans_l2l.methods.tip_adapter import TipAdapter
 from syntrans_l2l.methods.zero_shot import ZeroShot
@@ -151,6 +153,30 @@ def test_syntrans_meets_the_teachers_text(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
+def test_only_what_answers_through_the_projection_saw_teacher_images(tmp_path: Path) -> None:
+    """Red before: every row on a frozen, distilled encoder said yes."""
+
+    class Foreign(ProtoNet):
+        uses_text = True
+
+    bridge = replace(short(), aligned_weights=(0.0,))
+    rows = {
+        "simple": SimpleShot(),
+        "ktn": Ktn(),
+        "visual": SynTransRow("visual", short()),
+        "bridge": SynTransRow(parts=bridge),
+        "full": SynTransRow(parts=short()),
+        "zero_shot": ZeroShot(),
+        "of somebody else": Foreign("cosine"),
+    }
+    made = experiment(tmp_path, methods=[
+        ProtoNet("cosine"), *(Row(method=m, encoder="distilled", name=n) for n, m in rows.items())
+    ])  # fmt: skip
+    records = run(made, tmp_path)
+    saw = {name for name, record in records.items() if record.uses_teacher_images}
+    assert saw == {"full", "zero_shot", "of somebody else"}
+
+
 def test_text_that_the_grids_give_no_part_is_not_read(tmp_path: Path) -> None:
     """No bridge is fitted, and the record names the teacher's text only."""
     np.savez(tmp_path / "none.npz", class_names=CLASSES, vectors=np.eye(len(OF)))
@@ -270,15 +296,18 @@ def test_teacher_features_that_do_not_fit_are_refused(features: torch.Tensor, me
         brought(teacher_features=features)
 
 
-def test_no_name_of_a_novel_class_is_a_prototype(tmp_path: Path) -> None:
-    """Two splits share a class name, as two data sets may."""
-    data = brought()
-    shared = FeatureData(**{**vars(data), "test": type(data.test)(
-        data.test.images, data.test.labels, ("Class-3", *data.test.class_names[1:]))})  # fmt: skip
-    stage_1 = Stage1(FeaturesOfTheData(), Distillation(assignment=1.0), lambda names: VECTORS[:8])
-    with pytest.raises(ValueError, match=r"names of validation or novel classes: class 3"):
-        stage_1.lesson(work(shared, tmp_path))
-    assert stage_1.lesson(work(data, tmp_path)).text_vectors is not None
+@pytest.mark.parametrize(("base", "novel"), [("class 3", "Class-3"), ("lion", "n02129165")])
+def test_no_name_of_a_novel_class_is_a_prototype(tmp_path: Path, base: str, novel: str) -> None:
+    """Two splits share a class, as two data sets may; not seen before by a WordNet id."""
+    names = [*CLASSES[:3], base, *CLASSES[4:-1], novel]
+    shared = feature_data(FEATURES, LABELS, names, OF, teacher_features=TEACHER, teacher="CLIP")
+    made = experiment(tmp_path, distillation=replace(SHORT, assignment=1.0),
+                      teacher_text=vectors(tmp_path))  # fmt: skip
+    encoder = made.encoders["distilled"]
+    assert isinstance(encoder, ProjectedEncoder)
+    with pytest.raises(ValueError, match=f"names of validation or novel classes: {novel};"):
+        encoder.stage_1.lesson(work(shared, tmp_path))
+    assert encoder.stage_1.lesson(work(brought(), tmp_path)).text_vectors is not None
 
 
 def test_a_student_of_another_data_set(make_archive: MakeArchive, tmp_path: Path) -> None:

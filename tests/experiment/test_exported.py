@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from command_line import features_file
 from common import SPLITS, write_archive
@@ -14,6 +15,8 @@ from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.decoding import decode
 from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.datasets.generated import Generated
+from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
+from syntrans_l2l.datasets.in_memory import InMemory
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.exported import ROWS, exported_episodes
 from syntrans_l2l.methods.protonet import ProtoNet
@@ -69,6 +72,34 @@ def test_files_of_pictures(tmp_path: Path) -> None:
         assert torch.equal(decode(path, 32, where=str(path)), test.images[row])
         assert path.parent.name == test.class_keys[int(test.labels[row])]
         assert Image.open(path).size == (32, 32)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_names_stay_those_of_the_whole_split_where_classes_are_dropped(
+    tmp_path: Path, listed: bool
+) -> None:
+    """Red before: rows were counted without the dropped class, and files were not found."""
+    write_archive(tmp_path, SPLITS, images=5)
+    apart = {"train": SPLITS["val"][:2], "val": SPLITS["val"][2:4]}
+    shared, *others = SPLITS["train"][0], *SPLITS["test"]
+    target: Any = ImageFolderBenchmark(
+        root=tmp_path / "cifarfs" / "cifar100" / "data",
+        splits={**apart, "test": [others[0], shared, *others[1:]]}, size=32,
+    )  # fmt: skip
+    cache = Cache(tmp_path / "cache")
+    whole = target.load(tmp_path, cache).test
+    if not listed:
+        target = InMemory(target.load(tmp_path, cache))
+    experiment = Experiment(dataset=CifarFs(), test_dataset=target, shared_classes="drop",
+                            methods=[ProtoNet()], shots=(1,), **SMALL)  # fmt: skip
+    [file] = exported_episodes(experiment, root=tmp_path, cache=cache)
+    assert shared not in file.class_names and len(file.class_names) == len(others)
+    for classes, support in zip(file.episodes.class_ids, file.episodes.support, strict=True):
+        for label, place in zip(classes.tolist(), support[:, 0].tolist(), strict=True):
+            name = file.images[place]
+            found = Path(str(name)).parent.name if listed else whole.class_names[
+                int(whole.labels[int(name)])]  # fmt: skip
+            assert found.replace("_", " ") == file.class_names[label].replace("_", " ")
 
 
 def test_drawn_pictures_have_rows_only(tmp_path: Path) -> None:
