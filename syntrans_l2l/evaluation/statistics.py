@@ -1,5 +1,6 @@
 """Means, confidence intervals and paired differences over episodes."""
 
+import math
 from functools import cache
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ def mean_ci95(values: Tensor) -> Mean:
 
 def standard_error(values: Tensor) -> float:
     """Of the mean of one value a class, or an episode, [E]."""
-    return float(values.double().std(unbiased=True)) / len(values) ** 0.5
+    return float(values.double().std(unbiased=True)) / math.sqrt(len(values))
 
 
 @cache
