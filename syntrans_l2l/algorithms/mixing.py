@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.evaluation.statistics import standard_error
+from syntrans_l2l.evaluation.statistics import is_gain, standard_error
 from syntrans_l2l.networks.fusion import Mix, Scores
 
 Rule = Literal["hard", "soft", "none"]
@@ -118,7 +118,7 @@ def _best(accuracies: Tensor, gains: Tensor, least: float) -> int | None:
     for place in accuracies.argsort(descending=True, stable=True).tolist():
         if accuracies[place] <= least:
             break
-        if gains[place].mean() > standard_error(gains[place]):
+        if is_gain(gains[place]):
             return int(place)
     return None
 

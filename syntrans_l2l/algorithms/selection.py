@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.evaluation.statistics import episode_accuracies, standard_error
+from syntrans_l2l.evaluation.statistics import episode_accuracies, is_gain
 
 V = TypeVar("V")
 
@@ -36,7 +36,7 @@ def choose(grid: Sequence[V], logits: Callable[[V], Tensor], episodes: Episodes)
         accuracy = episode_accuracies(tried, labels).mean()
         if accuracy > best_accuracy:
             gains = class_accuracies(tried, episodes) - plain_by_class
-            if gains.mean() > standard_error(gains):
+            if is_gain(gains):
                 best, best_accuracy = value, accuracy
     return best
 

@@ -35,6 +35,15 @@ def standard_error(values: Tensor) -> float:
     return float(values.double().std(unbiased=True)) / math.sqrt(len(values))
 
 
+def is_gain(gains: Tensor) -> bool:
+    """Whether the mean of the classes' gains, [C], is more than one standard error above 0.
+
+    What one class gains while the others gain nothing is exactly one error: no gain, whatever
+    the last digit says.
+    """
+    return float(gains.mean()) > standard_error(gains) * (1 + 1e-9)
+
+
 @cache
 def t95(freedom: float) -> float:
     """The 97.5% quantile of Student's t with `freedom` degrees of freedom."""

@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy import stats
 
-from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95, paired_ci95
+from syntrans_l2l.evaluation.statistics import episode_accuracies, is_gain, mean_ci95, paired_ci95
 
 
 @pytest.mark.parametrize("count", [2, 6, 16, 600, 10_000])
@@ -22,6 +22,21 @@ def test_paired_interval_is_scipys() -> None:
     oracle = stats.ttest_rel(first, second).confidence_interval(0.95)
     assert mean - ci95 == pytest.approx(oracle.low)
     assert mean + ci95 == pytest.approx(oracle.high)
+
+
+@pytest.mark.parametrize("classes", [5, 10, 16, 97])
+def test_a_gain_is_more_than_one_standard_error(classes: int) -> None:
+    generator = torch.Generator().manual_seed(classes)
+    one = torch.zeros(classes, dtype=torch.float64)
+    one[2] = 0.37
+    two = one.clone()
+    two[3] = 0.37
+    assert (is_gain(one), is_gain(two), is_gain(-two), is_gain(0 * one)) == (False, True) + 2 * (
+        False,
+    )
+    for _ in range(20):
+        gains = torch.randn(classes, generator=generator).double()
+        assert is_gain(gains) == bool(gains.mean() > stats.sem(gains))
 
 
 def test_an_interval_over_sixteen_classes_covers_95_percent() -> None:
