@@ -40,6 +40,7 @@ results: setup
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/tables --details --backbones ResNet-12 --readme docs/results.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/ablations --details --backbones --readme docs/ablations.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/students --details --backbones --readme docs/students.md
+	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/cross --details --backbones --readme docs/cross_domain.md
 	$(PYTHON) benchmarks/readme_rows.py benchmarks/records/tables/cifarfs_clip --readme README.md --rows $(ROWS)
 
 # every committed table made again, in hours; ARGUMENTS="--vectors FILE --sentence-encoder NAME"

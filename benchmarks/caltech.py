@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for kind, names in kinds.items():
         for division in range(DIVISIONS):
             parts = divided(names, seed=division)
-            name = f"caltech101, division {division + 1}"
+            name = f"caltech101, {len(names)} classes, division {division + 1}"
             write_features(images, parts, out / f"{kind}_{division}.npz", name)
     return 0
 

@@ -10,7 +10,7 @@ given are left out, and the list at the end says so. It ends with 1 where a figu
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,13 +23,30 @@ COMMITTED = REPOSITORY / "benchmarks" / "records"
 
 
 class Table(NamedTuple):
-    """The gin files whose rows stand in a folder of records, and their macros that need a value."""
+    """Where the rows of a folder of records come from.
+
+    Args:
+        files: gin files.
+        macros: those of their macros that need a value.
+        features: files in the folder CALTECH; each is the macro FEATURES of a run of its own.
+    """
 
     files: Sequence[str]
     macros: Sequence[str] = ()
+    features: Sequence[str] = ()
+
+    def runs(self, given: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+        """Each run's gin file, and the options that give its macros their values."""
+        values = {macro: given[macro] for macro in self.macros}
+        for file in self.files:
+            for features in self.features or [None]:
+                if features is not None:
+                    values["FEATURES"] = f"{given['CALTECH']}/{features}"
+                yield file, [f"--set={macro} = {value!r}" for macro, value in values.items()]
 
 
 CALTECH = ["CALTECH", "CLIP_IMAGES", "CLIP_TEXT", "SENTENCE_ENCODER"]
+DIVISIONS = {kind: [f"{kind}_{place}.npz" for place in range(3)] for kind in ("clip", "names")}
 # a folder of records, a line
 TABLES = {
     "tables/demo": Table(["syntrans_demo.gin"]),
@@ -41,7 +58,16 @@ TABLES = {
     "tables/caltech_clip": Table(
         ["syntrans_caltech_clip.gin", "syntrans_caltech_trained.gin"], CALTECH
     ),
-    "tables/caltech_ceiling": Table(["clip_caltech.gin"], ["FEATURES", "CLIP_TEXT"]),
+    "tables/caltech_ceiling": Table(["clip_caltech.gin"], ["CLIP_TEXT"], ["clip.npz"]),
+    "tables/caltech_features_clip": Table(
+        ["caltech_features_clip.gin"], ["CLIP_TEXT"], DIVISIONS["clip"]
+    ),
+    "tables/caltech_features_names": Table(
+        ["caltech_features_names.gin"], ["SENTENCE_ENCODER"], DIVISIONS["names"]
+    ),
+    "tables/cifarfs_full": Table(["syntrans_cifarfs_full_cpu.gin"], ["VECTORS"]),
+    "cross/cifarfs_caltech": Table(["cross_cifarfs_caltech.gin"], ["CALTECH", "SENTENCE_ENCODER"]),
+    "cross/cifarfs_fc100": Table(["cross_cifarfs_fc100.gin"], ["SENTENCE_ENCODER"]),
     "ablations/caltech_named": Table(
         ["syntrans_caltech_assignment.gin", "syntrans_caltech_mimicry.gin"], CALTECH
     ),
@@ -54,7 +80,6 @@ MACROS = {
     "VECTORS": "class vectors of the CIFAR rows, a file",
     "SENTENCE_ENCODER": "all-MiniLM-L6-v2, a folder or a hub name",
     "CALTECH": "Caltech-101 as benchmarks/caltech.py lays it out, a folder",
-    "FEATURES": "CLIP's own features of its novel photographs, a file of caltech.py",
     "CLIP_IMAGES": "CLIP's features of its photographs, a file",
     "CLIP_TEXT": "CLIP's text vectors of its class names, a file",
 }
@@ -66,12 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     failed = False
     for name in arguments.only or TABLES:
         table, out = TABLES[name], arguments.out / name
-        given = {macro: getattr(arguments, macro.lower()) for macro in table.macros}
+        asked = [*table.macros, *(["CALTECH"] if table.features else [])]
+        given = {macro: getattr(arguments, macro.lower()) for macro in asked}
         if missing := [macro for macro, value in given.items() if not value]:
             print(f"{name}: left out, because its {' and '.join(missing)} is not given")
             continue
-        bindings = [f"--set={macro} = {value!r}" for macro, value in given.items()]
-        for file in table.files:
+        for file, bindings in table.runs(given):
             if syntrans(["run", "--gin", file, "--out", str(out), *bindings]):
                 print(f"{name}: {file} did not run")
                 failed = True

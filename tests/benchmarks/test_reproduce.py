@@ -60,6 +60,10 @@ def test_runs_get_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ["run", "--gin", file, "--out", out, """--set=VECTORS = "it's.npz\""""]
         for file in ("syntrans_cifarfs_cpu.gin", "baselines_cifarfs_cpu.gin")
     ]
+    called.clear()
+    arguments = ["--only", "tables/caltech_ceiling", "--out", str(tmp_path)]
+    assert reproduce.main([*arguments, "--caltech", "there", "--clip-text", "t.npz"]) == 0
+    assert called[0][5:] == ["--set=CLIP_TEXT = 't.npz'", "--set=FEATURES = 'there/clip.npz'"]
     monkeypatch.setattr(reproduce, "syntrans", lambda arguments: 2)
     assert reproduce.main(arguments) == 1
 
