@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(failed)
 
 
-Cell = tuple[str, int]  # row and shots
+Cell = tuple[str, str, int]  # data set, row and shots
 
 
 def compared(
@@ -118,7 +118,8 @@ def compared(
     """
     lines, differ = [], False
     for cell, before in committed.items():
-        label = f"{cell[0]}, {cell[1]}-shot: {before.accuracy:.2f} ± {before.ci95:.2f}"
+        dataset, row, shots = cell
+        label = f"{dataset}, {row}, {shots}-shot: {before.accuracy:.2f} ± {before.ci95:.2f}"
         after = new.get(cell)
         if after is None:
             differ = True
@@ -136,7 +137,7 @@ def compared(
 def _records(folder: Path) -> dict[Cell, Record]:
     path = folder / "results.jsonl"
     found = read_records(path)[0] if path.exists() else []
-    return {(record.method, record.shots): record for record in found}
+    return {(record.dataset, record.method, record.shots): record for record in found}
 
 
 def _parser() -> argparse.ArgumentParser:

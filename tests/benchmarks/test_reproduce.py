@@ -12,16 +12,18 @@ from syntrans_l2l.reporting.records import RecordStore
 
 def test_each_figure_is_judged(tmp_path: Path) -> None:
     record = add(RecordStore(tmp_path))
-    kept = {("syntrans", 1): record}
+    kept = {("cifar_fs", "syntrans", 1): record}
     assert reproduce.compared(kept, kept) == (
-        [f"syntrans, 1-shot: {record.accuracy:.2f} ± {record.ci95:.2f}, the same to the last bit"],
+        [
+            f"cifar_fs, syntrans, 1-shot: {record.accuracy:.2f} ± {record.ci95:.2f}, the same to the last bit"
+        ],
         False,
     )
     for shift, verdict, differ in ((0.5, "within", False), (2.5, "OUTSIDE", True)):
         moved = record.__class__(
             **{**vars(record), "accuracy": record.accuracy + shift * record.ci95}
         )
-        [line], found = reproduce.compared(kept, {("syntrans", 1): moved})
+        [line], found = reproduce.compared(kept, {("cifar_fs", "syntrans", 1): moved})
         assert verdict in line and found == differ
     [line], found = reproduce.compared(kept, {})
     assert "no new figure" in line and found
@@ -61,8 +63,8 @@ def test_runs_get_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for file in ("syntrans_cifarfs_cpu.gin", "baselines_cifarfs_cpu.gin")
     ]
     called.clear()
-    arguments = ["--only", "tables/caltech_ceiling", "--out", str(tmp_path)]
-    assert reproduce.main([*arguments, "--caltech", "there", "--clip-text", "t.npz"]) == 0
+    of_features = ["--only", "tables/caltech_ceiling", "--out", str(tmp_path)]
+    assert reproduce.main([*of_features, "--caltech", "there", "--clip-text", "t.npz"]) == 0
     assert called[0][5:] == ["--set=CLIP_TEXT = 't.npz'", "--set=FEATURES = 'there/clip.npz'"]
     monkeypatch.setattr(reproduce, "syntrans", lambda arguments: 2)
     assert reproduce.main(arguments) == 1
