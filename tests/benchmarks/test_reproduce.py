@@ -15,7 +15,8 @@ def test_each_figure_is_judged(tmp_path: Path) -> None:
     kept = {("cifar_fs", "syntrans", 1): record}
     assert reproduce.compared(kept, kept) == (
         [
-            f"cifar_fs, syntrans, 1-shot: {record.accuracy:.2f} ± {record.ci95:.2f}, the same to the last bit"
+            f"cifar_fs, syntrans, 1-shot: {record.accuracy:.2f} ± {record.ci95:.2f}, "
+            "the same to the last bit"
         ],
         False,
     )
