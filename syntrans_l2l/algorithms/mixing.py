@@ -70,12 +70,12 @@ def select(
     over it is more than one standard error above 0; where none counts, the yardstick is taken.
 
     "hard" takes the setting of the best mean accuracy. "soft" takes the mean of all settings of
-    the best one's candidate within one standard error of it, the error being that of its mean over
-    classes (the one-standard-error rule of Breiman et al., Classification and Regression Trees,
-    1984). So noise of few classes moves it less; it stays one classifier, other than a mean of
-    many answers. It is the default, because it won when settings were chosen on one half of the
-    validation classes and measured on the other: `benchmarks/tried.py` prints that comparison for
-    any features. "none" looks at no accuracy: the first candidate, the mean of the whole grid.
+    the best one's candidate that lie within one standard error of it; the error is that of its own
+    mean over classes, and is not paired. (Breiman et al., Classification and Regression Trees,
+    1984, take the simplest tree within that error; we take the mean of all.) So noise of few
+    classes moves it less; it stays one classifier, other than a mean of many answers.
+    `benchmarks/tried.py` compares the rules on halves of the validation classes. "none" looks at
+    no accuracy: the first candidate, the mean of the whole grid.
 
     Args:
         candidates: the validation scores of each classifier; the first is the plain one.
@@ -114,7 +114,7 @@ _PLAIN = {"alpha": 1.0, "semantic weight": 0.0, "whitened weight": 0.0, "aligned
 
 
 def _best(accuracies: Tensor, gains: Tensor, least: float) -> int | None:
-    """The place of the best accuracy above `least` whose gains are no accident of the classes."""
+    """The place of the best accuracy above `least` whose gains exceed one standard error."""
     for place in accuracies.argsort(descending=True, stable=True).tolist():
         if accuracies[place] <= least:
             break
@@ -124,10 +124,10 @@ def _best(accuracies: Tensor, gains: Tensor, least: float) -> int | None:
 
 
 def _mean(mixes: Sequence[Mix]) -> Mix:
-    """The mean of the mixes, each with an equal voice; of one mix, that mix bit for bit.
+    """The mean of the mixes, each scaled to weights that add up to 1; of one mix, that mix.
 
-    A mix whose weights add up to more would else be heard more: its weights count as shares of a
-    whole to which the plain cosine, of weight 1, belongs.
+    The plain cosine, of weight 1, is among the weights. Unscaled, a mix of large weights would
+    drown the others.
     """
     if len(mixes) == 1:
         return mixes[0]
