@@ -59,16 +59,24 @@ class FeatureBenchmark:
             NaN rows where there are none, and a string `teacher`, the teacher's model.
         skip_small_classes: leave out classes of fewer rows than this; the name says so.
         shared_space: whether the features are a CLIP's, and the class vectors of its text tower.
+        of_teacher: whether a teacher such as CLIP made the features from the images;
+            `shared_space` says so too.
     """
 
     size = None
 
     def __init__(
-        self, path: str | Path, *, skip_small_classes: int = 0, shared_space: bool = False
+        self,
+        path: str | Path,
+        *,
+        skip_small_classes: int = 0,
+        shared_space: bool = False,
+        of_teacher: bool = False,
     ) -> None:
         self.path = Path(path).expanduser()
         self.least = check_least(skip_small_classes)
         self.shared_space = shared_space
+        self.of_teacher = of_teacher or shared_space
         self.name = named_with_least(self.path.stem, self.least)
 
     def class_counts(self, root: Path) -> dict[str, dict[str, int]]:

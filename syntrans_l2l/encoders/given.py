@@ -10,14 +10,14 @@ class GivenFeatures:
     """The place of an encoder where a features file stands for images and network alike.
 
     Args:
-        shared_space: whether a CLIP made the features, in the space of its text.
+        of_teacher: whether a teacher such as CLIP made the features from the images.
     """
 
     name = "given features"
     semantic_dim = None
 
-    def __init__(self, shared_space: bool = False) -> None:
-        self.sees_teacher_images = shared_space
+    def __init__(self, of_teacher: bool = False) -> None:
+        self.sees_teacher_images = of_teacher
 
     def check(self, size: int | None) -> None:
         if size is not None:

@@ -154,8 +154,10 @@ class Experiment:
         student = BaseStudent(self.student, self.base_training)
         base: Encoder = student
         if self.dataset.size is None:
-            of_clip = isinstance(self.dataset, FeatureBenchmark) and self.dataset.shared_space
-            base = GivenFeatures(shared_space=of_clip)
+            given = [each for each in (self.dataset, self.test_dataset) if each is not None]
+            base = GivenFeatures(
+                any(isinstance(each, FeatureBenchmark) and each.of_teacher for each in given)
+            )
         text = self.text_of_teacher
         stage_1 = Stage1(
             self.source_of_teacher, self.distillation, text.of_base_classes if text else None

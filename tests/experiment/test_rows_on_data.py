@@ -95,6 +95,20 @@ def test_data_come_in_many_forms(files: tuple[Path, Path]) -> None:
     assert again.fingerprint == FeatureBenchmark(clip).load(clip, Cache(clip)).fingerprint
 
 
+@pytest.mark.parametrize("said", ["of_teacher", "shared_space"])
+def test_features_that_a_teacher_made_are_said_to_be(
+    files: tuple[Path, Path], tmp_path: Path, said: str
+) -> None:
+    """It goes into the records, and changes neither the data nor an accuracy."""
+    silent, telling = FeatureBenchmark(files[0]), FeatureBenchmark(files[0], **{said: True})
+    one, other = (sl.evaluate([sl.ProtoNet()], data=each, **SMALL) for each in (silent, telling))
+    assert {each.uses_teacher_images for each in one.records} == {False}
+    assert {each.uses_teacher_images for each in other.records} == {True}
+    assert accuracies(one) == accuracies(other)
+    prints = {each.load(tmp_path, Cache(tmp_path)).fingerprint for each in (silent, telling)}
+    assert len(prints) == 1
+
+
 def test_images_by_name_by_folder_and_in_memory(tmp_path: Path) -> None:
     one = {**SMALL, "shots": (1,)}
     root = write_archive(tmp_path / "data", SPLITS, 12)
