@@ -40,7 +40,7 @@ class MetaOptNet(TaskMethod):
 
         def answer(support: Tensor, query: Tensor) -> Tensor:
             labels = torch.arange(len(support), device=support.device)
-            shots = encoder(support.flatten(0, 1))  # [N * K, D]
+            shots: Tensor = encoder(support.flatten(0, 1))  # [N * K, D]
             if not shots.square().sum().isfinite():  # the solver would say "Q is not SPD"
                 return shots.new_full((query.shape[:2].numel(), len(support)), torch.nan)
             svm.fit_(shots, labels.repeat_interleave(support.shape[1]))

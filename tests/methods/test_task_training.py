@@ -161,7 +161,7 @@ def poisoned(arena: Arena, at: int, monkeypatch: pytest.MonkeyPatch) -> Arena:
 
 
 def test_the_bar_of_a_training_that_stops_early_is_full(arena: Arena) -> None:
-    advanced = []
+    advanced: list[int] = []
 
     @contextmanager
     def counting(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
