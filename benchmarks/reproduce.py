@@ -39,8 +39,8 @@ class Table(NamedTuple):
         """Each run's gin file, and the options that give its macros their values."""
         values = {macro: given[macro] for macro in self.macros}
         for file in self.files:
-            for features in self.features or [None]:
-                if features is not None:
+            for features in self.features or [""]:
+                if features:
                     values["FEATURES"] = f"{given['CALTECH']}/{features}"
                 yield file, [f"--set={macro} = {value!r}" for macro, value in values.items()]
 

@@ -41,17 +41,17 @@ class SynTrans(Pretrained, _BaseLearner):
         classifier: generator and reconstructor of the weights.
         semantics: class vectors [C, M] as a text encoder gives them; row c is that of class id
             c. None for a visual classifier.
-        mix: the weights of the parts of a logit. A number as its alpha is fixed; a tensor is the
-            classifier's own, `classifier.alpha_logit.sigmoid()`, and learns. None is that alpha,
-            and all other weights 0.
-        fitted: what fitting on base classes adds.
+        mix: the weights of the parts of a logit. A number keeps alpha fixed. The classifier's
+            own alpha, a tensor, is learned. None learns it too, with all other weights 0.
+        fitted: what fitting on base classes adds; a whitened view where its weight is not 0.
 
     Attributes:
         selected: what `fit_syntrans` selected, on which split and from which grid.
         choice: the same in numbers; None where nothing was selected.
 
     Raises:
-        ValueError: alpha is a tensor, and not the classifier's.
+        ValueError: alpha is a tensor, and not the classifier's; or there is a whitened view
+            without a weight, or a weight without a view.
 
     Source: Tang, He, Qin, "Connecting Giants", IJCAI 2025; the form is our reconstruction.
     """
@@ -68,6 +68,7 @@ class SynTrans(Pretrained, _BaseLearner):
         super().__init__(nn.Identity())
         self.classifier = classifier
         self._fixed, self._learns_alpha = _checked(mix, classifier)
+        _check_view(self._fixed, fitted)
         self.selected: dict[str, object] = {}
         self.choice: Choice | None = None
         self.view = fitted.view
@@ -232,3 +233,18 @@ def _checked(mix: Mix | None, classifier: MultimodalClassifier) -> tuple[Mix, bo
             f"{learned.tolist():.4g} can be learned: give a number, which stays"
         )
     return replace(mix, alpha=1.0), True
+
+
+def _check_view(mix: Mix, fitted: FittedParts) -> None:
+    """Raise ValueError where the whitened view and its weight do not come together."""
+    weight = mix.whitened_weight
+    if weight and fitted.view is None:
+        raise ValueError(
+            f"Mix.whitened_weight is {weight:g}, and there is no whitened view: give "
+            "fitted=FittedParts(view=...), or set the weight to 0"
+        )
+    if fitted.view is not None and not weight:
+        raise ValueError(
+            "FittedParts has a whitened view, and Mix.whitened_weight is 0: leave the view out, or "
+            "give it a weight"
+        )

@@ -120,7 +120,7 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
     """Raise ValueError where a split that is used cannot fill episodes; the message names it.
 
     Validation counts only where a method selects on it, and then it may have fewer classes than
-    ways, unless what a method learns has the ways built in. Base classes count where a method
+    ways, unless a method learns for the test's ways only. Base classes count where a method
     trains on them.
     """
     used = ["test"]
@@ -128,11 +128,18 @@ def check_data(methods: Sequence[Method], counts: Counts, sizes: Sequence[Episod
         used.insert(0, "validation")
     if counts["train"] and any(method.uses_base_classes for method in methods):
         used.insert(0, "train")
+    fixed = [each.name for each in methods if each.selects and each.fixed_ways]
     for split in used:
         for size in sizes:
             ways = size.ways
-            if split == "validation" and not any(each.selects and each.one_n for each in methods):
-                ways = max(2, min(ways, len(counts[split])))
+            if split == "validation" and ways > len(counts[split]):
+                if fixed:
+                    raise ValueError(
+                        f"validation classes: {fixed[0]} is trained for {ways} ways, and there are "
+                        f"only {len(counts[split])} classes: add validation classes, lower the "
+                        "ways, or set TaskTraining.validate_every = 0"
+                    )
+                ways = max(2, len(counts[split]))
             try:
                 check_episode_size(counts[split], ways=ways, shots=size.shots, queries=size.queries)
             except ValueError as error:

@@ -28,6 +28,7 @@ from syntrans_l2l.experiment.checks import (
     check_names,
     check_pairs,
     check_parts,
+    check_prototypes,
     check_row,
     check_test_pictures,
     sizes_for,
@@ -216,7 +217,11 @@ class Experiment:
         progress: Progress = silent,
         workers: Workers = ALONE,
     ) -> Preparation:
-        """Data and encoders, each made when it is first asked for; see `run`."""
+        """Data and encoders, each made when it is first asked for; see `run`.
+
+        Raises:
+            ValueError: what is learned first would know validation or novel classes.
+        """
         seed = self.seed if self.training_seed is None else self.training_seed
         job = Job(seed=seed, device=device, progress=progress, workers=workers)
         data = with_code(self.data.load(root, cache, progress), self.data)
@@ -226,6 +231,8 @@ class Experiment:
             check_apart(stage_0.train, data)
         elif isinstance(self.data, CrossDomain):  # its student is that of the source alone
             stage_0 = self.data.load_source(root, cache, progress)
+        if self.distillation is not None and self.distillation.reads_text:
+            check_prototypes(data)
         work = Workspace(data=data, cache=cache, job=job, stage_0=stage_0)
         return Preparation(work, self.encoders)
 

@@ -29,8 +29,8 @@ class Anil(TaskMethod):
     name = "anil"
     title = "ANIL"
     is_transductive = True
-    one_n = True
-    note = "second order in the head"
+    fixed_ways = True
+    tasks = "tasks (second order in the head)"
 
     def learner(self, network: Any) -> tuple[nn.Module, Answer]:
         network.classifier = learn2learn().algorithms.MAML(

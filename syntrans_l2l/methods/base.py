@@ -116,7 +116,8 @@ class Method(ABC):
         is_transductive: whether the queries of an episode see each other.
         uses_student: whether it works on the encoder's features; if not, on images.
         selects: whether `prepare` picks something on validation episodes.
-        one_n: whether what it learns answers episodes of one N only.
+        fixed_ways: whether it learns for episodes of one N only, so that validation needs as many
+            classes as a test episode has.
         uses_base_classes: whether it learns anything from base classes.
         episodes: the first so many test episodes are enough for a slow method; None for all.
         encoder_name: what the records call the network of a method without the student.
@@ -128,7 +129,7 @@ class Method(ABC):
     is_transductive: bool = False
     uses_student: bool = True
     selects: bool = False
-    one_n: bool = False
+    fixed_ways: bool = False
     uses_base_classes: bool = False
     episodes: int | None = None
     encoder_name: str = "its own network"

@@ -14,12 +14,14 @@ from syntrans_l2l.methods.task_method import Answer, TaskMethod
 class EpisodicProtoNet(TaskMethod):
     """Snell et al., "Prototypical networks for few-shot learning", NeurIPS 2017.
 
-    Logits are minus the squared Euclidean distances to the means of the shots. At test BatchNorm
-    is in eval mode, so the row is inductive.
+    Logits are minus the squared Euclidean distances to the means of the shots. The authors train
+    with more ways than they test; here the ways are 20 for every number of shots, with
+    `TaskTraining.queries` queries a class. At test BatchNorm is in eval mode, so the row is
+    inductive.
 
     Args:
         training: the outer loop.
-        train_ways: N of the training episodes, 20 with the authors; 0 takes that of the test.
+        train_ways: N of the training episodes; 0 takes that of the test.
     """
 
     train_ways: int = 20
@@ -27,9 +29,13 @@ class EpisodicProtoNet(TaskMethod):
     name = "episodic_protonet"
     title = "ProtoNet, trained on episodes"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.fixed_ways = not self.train_ways
+
     @property
-    def note(self) -> str:
-        return f"each {self.train_ways}-way" if self.train_ways else "each as wide as at test"
+    def tasks(self) -> str:
+        return f"{self.train_ways}-way tasks" if self.train_ways else "tasks"
 
     def training_ways(self, ways: int) -> int:
         return self.train_ways or ways

@@ -30,11 +30,11 @@ class Maml(TaskMethod):
     name = "maml"
     title = "MAML"
     is_transductive = True
-    one_n = True
+    fixed_ways = True
 
     @property
-    def note(self) -> str:
-        return "first order" if self.first_order else "second order"
+    def tasks(self) -> str:
+        return f"tasks ({'first' if self.first_order else 'second'} order)"
 
     def learner(self, network: Any) -> tuple[nn.Module, Answer]:
         maml = learn2learn().algorithms.MAML(

@@ -28,11 +28,11 @@ class MetaSgd(TaskMethod):
     name = "meta_sgd"
     title = "Meta-SGD"
     is_transductive = True
-    one_n = True
+    fixed_ways = True
 
     @property
-    def note(self) -> str:
-        return "first order" if self.first_order else "second order"
+    def tasks(self) -> str:
+        return f"tasks ({'first' if self.first_order else 'second'} order)"
 
     def learner(self, network: Any) -> tuple[nn.Module, Answer]:
         sgd = learn2learn().algorithms.MetaSGD(

@@ -28,7 +28,8 @@ class MetaOptNet(TaskMethod):
 
     name = "metaoptnet"
     title = "MetaOptNet"
-    note = "an SVM in each"
+    fixed_ways = True
+    tasks = "tasks (an SVM in each)"
 
     def learner(self, network: Any) -> tuple[nn.Module, Answer]:
         encoder = network.features
@@ -39,7 +40,10 @@ class MetaOptNet(TaskMethod):
 
         def answer(support: Tensor, query: Tensor) -> Tensor:
             labels = torch.arange(len(support), device=support.device)
-            svm.fit_(encoder(support.flatten(0, 1)), labels.repeat_interleave(support.shape[1]))
+            shots: Tensor = encoder(support.flatten(0, 1))  # [N * K, D]
+            if not shots.square().sum().isfinite():  # the solver would say "Q is not SPD"
+                return shots.new_full((query.shape[:2].numel(), len(support)), torch.nan)
+            svm.fit_(shots, labels.repeat_interleave(support.shape[1]))
             logits: Tensor = encoder.scale * svm(encoder(query.flatten(0, 1)))
             return logits
 

@@ -3,7 +3,8 @@
 import copy
 import random
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +18,6 @@ from syntrans_l2l.cache import digest, tensor_digest
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.evaluation.statistics import percent_right
 from syntrans_l2l.methods.base import (
     Arena,
@@ -41,7 +41,8 @@ class TaskMethod(Method):
     convolutions and copies cost more than the loop does (`benchmarks/README.md`).
 
     BatchNorm takes the statistics of the batch at hand at test, where the method says that it
-    is transductive. A killed training resumes to the bit.
+    is transductive. A killed training resumes to the bit. One that diverges ends there, and the
+    network of the best look is tested; without a look it is refused.
 
     Args:
         training: the outer loop.
@@ -59,8 +60,8 @@ class TaskMethod(Method):
 
     @property
     @abstractmethod
-    def note(self) -> str:
-        """What the budget says besides the number of tasks."""
+    def tasks(self) -> str:
+        """What the budget calls the training tasks."""
 
     @abstractmethod
     def learner(self, network: Any) -> tuple[nn.Module, Answer]:
@@ -89,7 +90,9 @@ class TaskMethod(Method):
         chosen = {}
         if course.looks:
             chosen = selected({"steps": course.best}, {"steps": [*course.looks]}, looked_at)
-        budget = f"{course.told(self.training)}, {self.note}"
+            chosen["rule"] = "best look"
+            chosen["accuracy"] = {"steps": [round(right, 2) for right in course.looks.values()]}
+        budget = course.told(self.training, self.tasks)
         return Predictor(self._predict(arena, "test", module, answer), chosen, budget)
 
     def _predict(self, arena: Arena, split: str, module: nn.Module, answer: Answer) -> Predict:
@@ -124,37 +127,48 @@ class TaskMethod(Method):
             optimizer.load_state_dict(state["optimizer"])
             course, best = Course(**state["course"]), state["best"]
 
+        def keep() -> None:
+            state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
+            checkpoint.save(path, {**state, "course": asdict(course), "best": best})
+
         targets = torch.arange(ways, device=arena.device).repeat_interleave(training.queries)
         look = self._predict(arena, "validation", module, answer)
-        random_state = random.getstate()
-        with arena.progress(
+        bar = arena.progress(
             f"{self.name}, {ways}-way {shots}-shot",
             total=training.iterations * tasks,
             unit="task",
             done=course.steps * tasks,
-        ) as advance:
-            while not course.ended(training):
-                module.train()
-                random.seed(f"{arena.seed} {course.steps}")  # a resumed run draws the same tasks
-                optimizer.zero_grad()
-                for _ in range(tasks):
-                    images = taskset.sample()[0].to(arena.device).unflatten(0, (ways, -1)) - 0.5
-                    logits = answer(images[:, :shots], images[:, shots:])
-                    (F.cross_entropy(logits, targets) / tasks).backward()
-                    advance(1)
-                optimizer.step()
-                course.steps += 1
-                if looks := course.looks_now(training):
-                    said = answers(look, validation)
-                    right = percent_right(said, validation.query_labels())
-                    course.looks[course.steps] = float(right.mean())
-                    if course.best == course.steps:
-                        best = copy.deepcopy(module.state_dict())
-                if looks or course.steps % 250 == 0 or course.ended(training):
-                    state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
-                    state |= {"course": asdict(course), "best": best}
-                    checkpoint.save(path, state)
-        random.setstate(random_state)
+        )
+        with _own_randomness(), bar as advance:
+            try:
+                while not course.ended(training):
+                    module.train()
+                    random.seed(f"{arena.seed} {course.steps}")  # resumed, it draws the same tasks
+                    optimizer.zero_grad()
+                    for _ in range(tasks):
+                        images = taskset.sample()[0].to(arena.device).unflatten(0, (ways, -1)) - 0.5
+                        logits = answer(images[:, :shots], images[:, shots:])
+                        (_finite(F.cross_entropy(logits, targets)) / tasks).backward()
+                        advance(1)
+                    optimizer.step()
+                    course.steps += 1
+                    if looks := course.looks_now(training):
+                        said = _finite(look(validation)).cpu().argmax(-1)
+                        right = percent_right(said, validation.query_labels())
+                        course.looks[course.steps] = float(right.mean())
+                        if course.best == course.steps:
+                            best = copy.deepcopy(module.state_dict())
+                    if looks or course.steps % 250 == 0 or course.ended(training):
+                        keep()
+                advance((training.iterations - course.steps) * tasks)  # it did without these
+            except FloatingPointError:
+                if not best:
+                    raise ValueError(
+                        f"{self.name}: training diverged after {course.steps * tasks:,} tasks, "
+                        "before a look at validation: lower TaskTraining.learning_rate"
+                    ) from None
+                course.diverged = True
+                keep()
         if best:
             module.load_state_dict(best)
         return course
@@ -175,6 +189,23 @@ class TaskMethod(Method):
             "validation": tensor_digest(drawn) if self.selects else "",
             "code": code_digest(type(self)),
         }
+
+
+@contextmanager
+def _own_randomness() -> Iterator[None]:
+    """Leave Python's random numbers as they were, whatever is drawn or raised within."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _finite(values: Tensor) -> Tensor:
+    """The values; FloatingPointError where one is not finite: training has diverged."""
+    if not values.isfinite().all():
+        raise FloatingPointError
+    return values
 
 
 def unit_pixels(images: Tensor, arena: Arena) -> Tensor:

@@ -34,10 +34,17 @@ class TaskTraining:
 
 @dataclass
 class Course:
-    """How far a training has come: outer steps done, and percent right after those of a look."""
+    """How far a training has come.
+
+    Args:
+        steps: outer steps done.
+        looks: percent right on validation, by the steps before the look.
+        diverged: whether it ended because losses or logits were no longer finite.
+    """
 
     steps: int = 0
     looks: dict[int, float] = field(default_factory=dict)
+    diverged: bool = False
 
     @property
     def best(self) -> int:
@@ -50,15 +57,16 @@ class Course:
         return every > 0 and (self.steps % every == 0 or self.steps == training.iterations)
 
     def ended(self, training: TaskTraining) -> bool:
-        """Whether all steps are done, or validation has stopped rising."""
+        """Whether all steps are done, validation has stopped rising, or it diverged."""
         waited = sum(steps > self.best for steps in self.looks)
-        return self.steps >= training.iterations or waited >= training.patience
+        done = self.steps >= training.iterations or waited >= training.patience
+        return done or self.diverged
 
-    def told(self, training: TaskTraining) -> str:
-        """The budget in words."""
-        batch, limit = training.meta_batch, ""
+    def told(self, training: TaskTraining, tasks: str) -> str:
+        """The budget in words; `tasks` is what its tasks are called."""
+        batch, limit, best = training.meta_batch, "", ""
         if self.looks:
             limit = f" of at most {training.iterations * batch:,}"
-        told = f"{self.steps * batch:,}{limit} tasks in learn2learn's loop"
-        best = f", best on validation after {self.best * batch:,}" if self.looks else ""
-        return told + best
+            best = f", best on validation after {self.best * batch:,}"
+        end = ", then it diverged" if self.diverged else ""
+        return f"{self.steps * batch:,}{limit} {tasks} in learn2learn's loop{best}{end}"

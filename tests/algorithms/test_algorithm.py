@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l import SynTrans, untrained_classifier
 from syntrans_l2l._learn2learn import learn2learn
+from syntrans_l2l.algorithms.parts import FittedParts
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.evaluation.statistics import episode_accuracies
 from syntrans_l2l.methods.base import Arena
@@ -19,6 +20,7 @@ from syntrans_l2l.methods.syntrans import SynTransRow, Variant
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Mix
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.networks.whitening import WhitenedView
 from syntrans_l2l.semantics.bank import SemanticBank
 from syntrans_l2l.training.bridge import BridgeTraining
 from syntrans_l2l.training.meta import MetaTraining
@@ -272,6 +274,16 @@ def test_a_learned_alpha_learns_and_another_tensor_is_told(tmp_path: Path) -> No
     assert fixed.mix == Mix(0.3)
     with pytest.raises(ValueError, match=r"the tensor 0\.5, .*alpha 0\.8808 can be learned"):
         SynTrans(nn.Identity(), algorithm.classifier, mix=Mix(torch.tensor(0.5)))
+
+
+def test_the_whitened_view_and_its_weight_come_together() -> None:
+    """One without the other would be left out of every answer, and of what is saved."""
+    classifier, view = untrained().classifier, WhitenedView(VISUAL, SEMANTIC)
+    with pytest.raises(ValueError, match=r"whitened_weight is 0\.4, .* give fitted=FittedParts"):
+        SynTrans(nn.Identity(), classifier, mix=Mix(1.0, whitened_weight=0.4))
+    for mix in (None, Mix(1.0)):
+        with pytest.raises(ValueError, match="whitened_weight is 0: leave the view out"):
+            SynTrans(nn.Identity(), classifier, mix=mix, fitted=FittedParts(view=view))
 
 
 def test_what_cannot_be_read_is_told_in_one_line(

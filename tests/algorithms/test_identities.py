@@ -195,7 +195,7 @@ def test_every_forward_is_the_plain_formula(
     for _ in range(2):  # the second time from kept weights
         torch.testing.assert_close(classify.logits(episodes), expected)
     assert given.aligned is not None
-    fitted = FittedParts(view=whitened_view())
+    fitted = FittedParts(view=whitened_view() if mix.whitened_weight else None)
     algorithm = SynTrans(nn.Identity(), classifier, mix=mix, fitted=fitted)
     algorithm.set_projection_(projection())
     algorithm.set_classes_(semantics, aligned=given.aligned.vectors)

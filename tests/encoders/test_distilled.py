@@ -300,14 +300,14 @@ def test_teacher_features_that_do_not_fit_are_refused(features: torch.Tensor, me
 def test_no_name_of_a_novel_class_is_a_prototype(tmp_path: Path, base: str, novel: str) -> None:
     """Two splits share a class, as two data sets may; not seen before by a WordNet id."""
     names = [*CLASSES[:3], base, *CLASSES[4:-1], novel]
-    shared = feature_data(FEATURES, LABELS, names, OF, teacher_features=TEACHER, teacher="CLIP")
-    made = experiment(tmp_path, distillation=replace(SHORT, assignment=1.0),
-                      teacher_text=vectors(tmp_path))  # fmt: skip
-    encoder = made.encoders["distilled"]
-    assert isinstance(encoder, ProjectedEncoder)
+    shared = write(tmp_path, "shared.npz", class_names=names)
+    parts: Any = {"distillation": replace(SHORT, assignment=1.0), "teacher_text": vectors(tmp_path)}
+    folders: Any = {"root": tmp_path, "cache": Cache(tmp_path), "device": torch.device("cpu")}
+    made = experiment(tmp_path, dataset=FeatureBenchmark(shared), **parts)
     with pytest.raises(ValueError, match=f"names of validation or novel classes: {novel};"):
-        encoder.stage_1.lesson(work(shared, tmp_path))
-    assert encoder.stage_1.lesson(work(brought(), tmp_path)).text_vectors is not None
+        made.prepare(**folders)  # before any training
+    for fits in (replace(made, distillation=SHORT), experiment(tmp_path, **parts)):
+        fits.prepare(**folders)
 
 
 def test_a_student_of_another_data_set(make_archive: MakeArchive, tmp_path: Path) -> None:

@@ -156,14 +156,17 @@ def test_many_ways_need_novel_classes_only(tmp_path: Path) -> None:
         experiment(dataset, methods=selecting, text_encoder=VectorFile(text)).check(tmp_path)
 
 
-def test_a_last_layer_of_n_needs_as_many_validation_classes() -> None:
+def test_what_is_trained_for_one_n_needs_as_many_validation_classes() -> None:
     names = {"train": 20, "validation": 3, "test": 5}
     counts = {split: {f"c{c}": 30 for c in range(count)} for split, count in names.items()}
     sizes = [EpisodeSize(ways=5)]
-    check_data([EpisodicProtoNet(), MetaOptNet()], counts, sizes)
-    for method in (Maml(), Anil(), MetaSgd()):
-        with pytest.raises(ValueError, match=r"^validation classes: 5 ways .* only 3 classes"):
-            check_data([method], counts, sizes)
+    check_data([EpisodicProtoNet()], counts, sizes)  # always 20-way
+    for method in (Maml(), Anil(), MetaSgd(), MetaOptNet(), EpisodicProtoNet(train_ways=0)):
+        with pytest.raises(
+            ValueError,
+            match=rf"^validation classes: {method.name} is .* 5 ways, .* only 3 .*_every = 0$",
+        ):
+            check_data([ProtoNet("cosine"), method], counts, sizes)
     check_data([Maml(training=TaskTraining(validate_every=0))], counts, sizes)
 
 

@@ -1,5 +1,6 @@
 """How long networks are trained on tasks, and which of them is kept."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 import torch
 from common import accuracies_of, episodes_of
-from torch import Tensor
+from torch import Tensor, nn
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.base import Arena, Predictor
 from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet
+from syntrans_l2l.methods.metaoptnet import MetaOptNet
+from syntrans_l2l.methods.task_method import cnn4
 from syntrans_l2l.methods.task_training import Course, TaskTraining
 from syntrans_l2l.progress import Advance
 
@@ -43,8 +46,8 @@ def test_it_ends_where_looks_no_longer_rise() -> None:
         ended.append(course.ended(LOOKING))
     assert ended == [False, False, False, False, True]  # 6, 8 and 10 do not exceed 4
     assert course.best == 4
-    assert course.told(LOOKING) == (
-        "20 of at most 24 tasks in learn2learn's loop, best on validation after 8"
+    assert course.told(LOOKING, "20-way tasks") == (
+        "20 of at most 24 20-way tasks in learn2learn's loop, best on validation after 8"
     )
 
 
@@ -54,7 +57,7 @@ def test_the_last_step_is_looked_after_too() -> None:
     never = replace(training, validate_every=0)
     assert not any(Course(steps).looks_now(never) for steps in range(1, 6))
     assert Course(5).ended(never) and not Course(4).ended(never)
-    assert Course(5).told(never) == "10 tasks in learn2learn's loop"
+    assert Course(5).told(never, "tasks") == "10 tasks in learn2learn's loop"
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
@@ -98,6 +101,77 @@ def test_a_killed_training_resumes_to_the_same_bits(
     assert torch.equal(logits, same) and resumed.selected == whole.selected
     again, same = prepared(method, other)  # nothing is left to do
     assert torch.equal(logits, same) and again.budget == whole.budget
+
+
+@pytest.mark.parametrize("method", [*METHODS, MetaOptNet()], ids=lambda method: method.name)
+@pytest.mark.parametrize("at", [9, 12])  # in the fifth step, and before the third look
+def test_what_diverges_ends_with_the_best_look(
+    arena: Arena, method: Any, at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, drawn = with_training(method), random.getstate()
+    predictor, logits = prepared(method, poisoned(arena, at, monkeypatch))
+    chosen: Any = predictor.selected
+    best, right = chosen["values"]["steps"], chosen["accuracy"]["steps"]
+    assert chosen["grid"]["steps"] == [2, 4] and chosen["rule"] == "best look"
+    assert max(right) == right[[2, 4].index(best)]
+    assert predictor.budget.endswith(f"best on validation after {2 * best}, then it diverged")
+    stopped = with_training(method, iterations=best, validate_every=0)
+    _, expected = prepared(stopped, replace(arena, cache=Cache(tmp_path / "other")))
+    assert torch.equal(logits, expected)
+    again, same = prepared(method, arena)  # nothing is left to do
+    assert torch.equal(logits, same) and again.budget == predictor.budget
+    assert random.getstate() == drawn
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_what_diverges_before_a_look_is_told(
+    arena: Arena, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = random.getstate()
+    with pytest.raises(
+        ValueError, match=r"^anil: training diverged after \d tasks, .* lower TaskTraining.learning"
+    ):
+        prepared(with_training(Anil()), poisoned(arena, at, monkeypatch))
+    assert random.getstate() == drawn
+
+
+def poisoned(arena: Arena, at: int, monkeypatch: pytest.MonkeyPatch) -> Arena:
+    """An arena in which the network is NaN after so many training tasks."""
+    networks: list[nn.Module] = []
+
+    def made(*args: Any) -> nn.Module:
+        networks.append(cnn4(*args))
+        return networks[-1]
+
+    @contextmanager
+    def poisons(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
+        seen = done
+
+        def advance(count: int) -> None:
+            nonlocal seen
+            seen += count
+            if seen == at:
+                for parameter in networks[-1].parameters():
+                    parameter.data.fill_(torch.nan)
+
+        yield advance
+
+    monkeypatch.setattr("syntrans_l2l.methods.task_method.cnn4", made)
+    return replace(arena, progress=poisons)
+
+
+def test_the_bar_of_a_training_that_stops_early_is_full(arena: Arena) -> None:
+    advanced: list[int] = []
+
+    @contextmanager
+    def counting(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
+        yield advanced.append
+        assert sum(advanced) == total == 24
+
+    method = with_training(METHODS[1], patience=1, learning_rate=0.0)
+    predictor, _ = prepared(method, replace(arena, progress=counting))
+    assert predictor.budget.startswith("8 of at most 24 tasks")  # the second look was no better
+    assert advanced == [1] * 8 + [16]
 
 
 def test_training_on_episodes_teaches_the_network(arena: Arena, tmp_path: Path) -> None:
