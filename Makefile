@@ -41,6 +41,8 @@ results: setup
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/ablations --details --backbones --readme docs/ablations.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/students --details --backbones --readme docs/students.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/cross --details --backbones --readme docs/cross_domain.md
+	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/shared_space --details --backbones --readme docs/shared_space.md
+	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/image_features --details --backbones --readme docs/image_features.md
 	$(PYTHON) benchmarks/readme_rows.py benchmarks/records/tables/cifarfs_clip --readme README.md --rows $(ROWS)
 
 # every committed table made again, in hours; ARGUMENTS="--vectors FILE --sentence-encoder NAME"

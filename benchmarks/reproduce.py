@@ -59,10 +59,10 @@ TABLES = {
         ["syntrans_caltech_clip.gin", "syntrans_caltech_trained.gin"], CALTECH
     ),
     "tables/caltech_ceiling": Table(["clip_caltech.gin"], ["CLIP_TEXT"], ["clip.npz"]),
-    "tables/caltech_features_clip": Table(
+    "shared_space/caltech": Table(
         ["caltech_features_clip.gin"], ["CLIP_TEXT"], DIVISIONS["clip"]
     ),
-    "tables/caltech_features_names": Table(
+    "image_features/caltech": Table(
         ["caltech_features_names.gin"], ["SENTENCE_ENCODER"], DIVISIONS["names"]
     ),
     "tables/cifarfs_full": Table(["syntrans_cifarfs_full_cpu.gin"], ["VECTORS"]),
