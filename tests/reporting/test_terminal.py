@@ -31,7 +31,7 @@ GRID = Grid(
 @pytest.fixture(scope="module")
 def grids() -> list[Grid]:
     """What `leaderboard --details --against protonet_cosine` has of the committed records."""
-    records, _ = newest(collect([REPOSITORY / "benchmarks" / "records"])[0])
+    records, _ = newest(collect([REPOSITORY / "benchmarks" / "records" / "tables"])[0])
     made = boards(records)
     tables = [
         leaderboard(b, read_accuracies, quotes=published().quotes(b), details=True) for b in made
