@@ -59,9 +59,7 @@ TABLES = {
         ["syntrans_caltech_clip.gin", "syntrans_caltech_trained.gin"], CALTECH
     ),
     "tables/caltech_ceiling": Table(["clip_caltech.gin"], ["CLIP_TEXT"], ["clip.npz"]),
-    "shared_space/caltech": Table(
-        ["caltech_features_clip.gin"], ["CLIP_TEXT"], DIVISIONS["clip"]
-    ),
+    "shared_space/caltech": Table(["caltech_features_clip.gin"], ["CLIP_TEXT"], DIVISIONS["clip"]),
     "image_features/caltech": Table(
         ["caltech_features_names.gin"], ["SENTENCE_ENCODER"], DIVISIONS["names"]
     ),
