@@ -38,7 +38,7 @@ class TaskMethod(Method):
     """A row that meta-trains learn2learn's CNN4 on base images: MAML and its family.
 
     MAML's tasks under `torch.func.vmap` give the same logits and take longer on a CPU: grouped
-    convolutions and copies cost more than the loop does (`benchmarks/README.md`).
+    convolutions and copies cost more than the loop does (`benchmarks/speed/README.md`).
 
     BatchNorm takes the statistics of the batch at hand at test, where the method says that it
     is transductive. A killed training resumes to the bit. One that diverges ends there, and the
