@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.algorithms.selection import selected
 from syntrans_l2l.cache import digest, tensor_digest
 from syntrans_l2l.code import code_digest
@@ -26,6 +25,7 @@ from syntrans_l2l.methods.base import (
     Predictor,
     check_training_episodes,
 )
+from syntrans_l2l.methods.cnn4 import cnn4
 from syntrans_l2l.methods.task_training import Course, TaskTraining
 from syntrans_l2l.training import checkpoint
 
@@ -175,15 +175,12 @@ class TaskMethod(Method):
 
     def _key(self, arena: Arena, validation: Episodes) -> dict[str, object]:
         """What determines the trained module; the number of test episodes does not."""
-        recipe = {
-            name: value for name, value in asdict(self.training).items() if name != "episodes"
-        }
         drawn = {"support": validation.support, "query": validation.query}
         return {
             **arena.key(uses_text=False),
             "student": "",
             "method": self.name,
-            "settings": {**self.settings(), "training": recipe},
+            "settings": {**self.settings(), "training": self.training.recipe(arena.device)},
             "ways": validation.ways,
             "shots": validation.shots,
             "validation": tensor_digest(drawn) if self.selects else "",
@@ -211,20 +208,6 @@ def _finite(values: Tensor) -> Tensor:
 def unit_pixels(images: Tensor, arena: Arena) -> Tensor:
     """uint8 images in [-1/2, 1/2], on the arena's device."""
     return images.to(arena.device) / 255.0 - 0.5
-
-
-def cnn4(arena: Arena, ways: int, training: TaskTraining) -> nn.Module:
-    """learn2learn's CNN4 for the arena's images, with its `features` and its `classifier`."""
-    pooled = arena.data.train.images.shape[-1] // 16  # four poolings by two
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(arena.seed)
-        network: nn.Module = learn2learn().vision.models.CNN4(
-            ways,
-            hidden_size=training.hidden_size,
-            embedding_size=pooled * pooled * training.hidden_size,
-        )
-    # channels last: a CPU convolves and pools in about 70% of the time
-    return network.to(arena.device).to(memory_format=torch.channels_last)
 
 
 def adapted_logits(learner: Any, support: Tensor, query: Tensor, steps: int) -> Tensor:

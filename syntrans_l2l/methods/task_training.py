@@ -1,6 +1,10 @@
 """How a network is trained task by task, and when that ends."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+
+import torch
+
+from syntrans_l2l.training.precision import Precision, resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +23,8 @@ class TaskTraining:
             looks, and tests the last network.
         patience: looks without a rise after which training stops.
         validation_tasks: tasks a look, the same each time: the first validation episodes.
+        precision: of the convolutions, in training and at test; heads and losses are in float32.
+            "auto" takes bfloat16 where the device computes it natively.
     """
 
     iterations: int = 15000
@@ -30,6 +36,13 @@ class TaskTraining:
     validate_every: int = 500
     patience: int = 5
     validation_tasks: int = 200
+    precision: Precision = "auto"
+
+    def recipe(self, device: torch.device) -> dict[str, object]:
+        """What of these settings determines the trained network, on this device."""
+        settings = {**asdict(self), "precision": str(resolve(self.precision, device))}
+        del settings["episodes"]
+        return settings
 
 
 @dataclass

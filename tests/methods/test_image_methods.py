@@ -1,5 +1,6 @@
 """The methods on images, against learn2learn's own loops on the trained networks."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,17 +13,18 @@ from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.evaluation.evaluate import answers
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.methods.cnn4 import cnn4
 from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet
 from syntrans_l2l.methods.maml import Maml
 from syntrans_l2l.methods.meta_sgd import MetaSgd
 from syntrans_l2l.methods.metaoptnet import MetaOptNet
-from syntrans_l2l.methods.task_method import cnn4
 from syntrans_l2l.methods.task_training import TaskTraining
 
 l2l = learn2learn()
 TRAINING = TaskTraining(
-    iterations=3, meta_batch=2, hidden_size=4, queries=3, episodes=10, validate_every=0
-)
+    iterations=3, meta_batch=2, hidden_size=4, queries=3, episodes=10, validate_every=0,
+    precision="float32",
+)  # fmt: skip
 METHODS = [
     Maml(training=TRAINING, adaptation_steps=2),
     Maml(training=TRAINING, adaptation_steps=2, first_order=True),
@@ -103,3 +105,16 @@ def test_training_changes_all_that_it_should(arena: Arena, method: Any) -> None:
     assert set(start) <= set(moved) and len(start) > 10
     for name, tensor in start.items():
         assert "num_batches" in name or not torch.equal(moved[name], tensor), name
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_convolutions_in_bfloat16_answer_nearly_the_same(arena: Arena, method: Any) -> None:
+    validation, test = (episodes_of(arena.data, split, 10) for split in ("validation", "test"))
+    coarse = replace(method, training=replace(TRAINING, precision="bfloat16"))
+    exact, rounded = (
+        each.prepare(arena, validation).predict(test) for each in (method, coarse)
+    )
+    assert rounded.dtype == torch.float32 and not torch.equal(exact, rounded)
+    spread = (exact - exact.mean(-1, keepdim=True)).std()
+    assert (exact - rounded).square().mean().sqrt() < 0.2 * spread
+    assert len(list((arena.cache.root / "task_training").iterdir())) == 2  # trained apart

@@ -16,9 +16,9 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.methods.anil import Anil
 from syntrans_l2l.methods.base import Arena, Predictor
+from syntrans_l2l.methods.cnn4 import cnn4
 from syntrans_l2l.methods.episodic_protonet import EpisodicProtoNet
 from syntrans_l2l.methods.metaoptnet import MetaOptNet
-from syntrans_l2l.methods.task_method import cnn4
 from syntrans_l2l.methods.task_training import Course, TaskTraining
 from syntrans_l2l.progress import Advance
 
