@@ -116,5 +116,5 @@ def test_convolutions_in_bfloat16_answer_nearly_the_same(arena: Arena, method: A
     )
     assert rounded.dtype == torch.float32 and not torch.equal(exact, rounded)
     spread = (exact - exact.mean(-1, keepdim=True)).std()
-    assert (exact - rounded).square().mean().sqrt() < 0.2 * spread
+    assert (exact - rounded).square().mean().sqrt() < 0.5 * spread  # 1.4 of strangers
     assert len(list((arena.cache.root / "task_training").iterdir())) == 2  # trained apart
