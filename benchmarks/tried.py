@@ -2,37 +2,46 @@
 
     python benchmarks/tried.py features.safetensors vectors.npz
 
-Features are a file as `FeatureBenchmark` reads it, vectors one as `VectorFile` does. Every part is
-chosen on one half of the validation classes and measured on the other, both ways; test classes
-are never looked at. Some minutes on two CPU cores.
+Features are a file as `FeatureBenchmark` reads it, vectors one as `VectorFile` does. Every mix is
+chosen on a random half of the validation classes and measured on the other half; test classes are
+never looked at. Some minutes on two CPU cores.
 """
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tried_rules import (
+    Chooser,
+    accuracy,
+    equal_spreads,
+    half_a_percent,
+    hard,
+    soft,
+    unselected,
+    view_by_its_own_gain,
+)
+
 from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
-from syntrans_l2l.algorithms.mixing import MIX, Rule, select
-from syntrans_l2l.algorithms.scoring import Given, episode_scores, given_of
+from syntrans_l2l.algorithms.mixing import MIX
+from syntrans_l2l.algorithms.scoring import episode_scores, given_of
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.algorithms.stages import Stages
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
 from syntrans_l2l.episodes.size import EpisodeSize
-from syntrans_l2l.evaluation.statistics import episode_accuracies
+from syntrans_l2l.evaluation.statistics import standard_error
 from syntrans_l2l.networks.classifier import MultimodalClassifier
-from syntrans_l2l.networks.fusion import Mix, Scores
+from syntrans_l2l.networks.fusion import FusedCosines, Scores
 from syntrans_l2l.networks.whitening import WhitenedView
 from syntrans_l2l.reporting.grid import Grid
 from syntrans_l2l.reporting.terminal import terminal
@@ -42,18 +51,15 @@ from syntrans_l2l.training.meta import meta_train
 from syntrans_l2l.training.whitening import fit_whitened_view
 
 RHO = 0.6  # of novel-like features: ProtoNet is then as good on base as on validation classes
-Halves = Sequence[tuple[Given, Episodes]]
 
 
-def parts(features: Path, vectors: Path, cache: Cache) -> tuple[LabelledFeatures, ...]:
-    """Base classes, and the two halves of the validation classes."""
+def parts(features: Path, vectors: Path, cache: Cache) -> list[LabelledFeatures]:
+    """Base classes and validation classes."""
     data, made = FeatureBenchmark(features.absolute()).load(Path(), cache), []
     for split in (data.train, data.validation):
         table = VectorFile(str(vectors)).encode_classes(split.class_names).vectors
         made.append(LabelledFeatures(split.images, split.labels, table, split.class_names))
-    base, validation = made
-    count = len(validation.class_names)
-    return base, *(_only(validation, range(first, count, 2)) for first in (0, 1))
+    return made
 
 
 def _only(given: LabelledFeatures, classes: Sequence[int]) -> LabelledFeatures:
@@ -80,87 +86,115 @@ def novel_like(stages: Stages, shots: int) -> MultimodalClassifier:
     return classifier
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One way to end in a classifier.
+
+    Args:
+        name: of its row.
+        classifier: what gives the weights.
+        view: the whitened view.
+        changes: of the settings, for the grid.
+        chooser: how a mix is chosen.
+        changed: what is done to the scores first.
+    """
+
+    name: str
+    classifier: MultimodalClassifier
+    view: WhitenedView | None
+    changes: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    chooser: Chooser = soft
+    changed: Callable[[Scores], Scores] = lambda scores: scores
+
+
+def view_without_text(scores: Scores) -> Scores:
+    """The mean of the whitened shots alone, whatever alpha is."""
+    assert scores.whitened is not None
+    visual = scores.whitened.visual
+    agreement = torch.ones_like(scores.whitened.agreement)
+    return replace(scores, whitened=FusedCosines(visual, visual, agreement))
+
+
+def trials(stages: Stages, shots: int) -> list[Trial]:
+    """All that was tried at one number of shots; the first is what the package does."""
+    plain, view = stages.initial(), stages.view
+    tried = partial(Trial, classifier=plain, view=view)
+    text_out = {"alphas": (1.0,), "semantic_weights": (0.0,)}
+    found = [
+        tried("two views (chosen)"),
+        tried("one view", changes={"whitened_weights": (0.0,)}),
+        tried("the second view without text", changed=view_without_text),
+        tried("the second view by its own gain", chooser=view_by_its_own_gain),
+        tried("hard selection", chooser=hard),
+        tried("all within half a percent", chooser=half_a_percent),
+        tried("mixes scaled to equal spreads", chooser=equal_spreads),
+        tried("no selection", chooser=unselected),
+        tried("no text", changes=text_out),
+        tried("only the whitened view, no text",
+              changes={**text_out, "whitened_weights": (1e6,)}, chooser=unselected),
+    ]  # fmt: skip
+    for shrinkage in (0.1, 0.6, 1.0):
+        other = fit_whitened_view(
+            stages.features, stages.base.labels, stages.centred(stages.base.class_vectors),
+            classes=len(stages.base.class_names), shrinkage=shrinkage,
+            penalty=stages.settings.penalty,
+        )  # fmt: skip
+        name = "second view only centred" if shrinkage == 1.0 else f"shrinkage {shrinkage}"
+        found.append(tried(name, view=other))
+    trained = stages.meta_trained(ways=5, shots=shots)
+    found.append(tried("stage 4", classifier=trained))
+    known_less = novel_like(stages, shots)
+    return [*found, tried(f"stage 4 on novel-like features, rho {RHO}", classifier=known_less)]
+
+
+def halved(
+    validation: LabelledFeatures, size: EpisodeSize, seed: int
+) -> list[tuple[LabelledFeatures, Episodes]]:
+    """Two random halves of the classes, each with episodes of its own."""
+    order = torch.randperm(
+        len(validation.class_names), generator=torch.Generator().manual_seed(seed)
+    ).tolist()
+    halves = [_only(validation, sorted(order[first::2])) for first in (0, 1)]
+    return [(half, sample_episodes(half.split(), size, seed=seed)) for half in halves]
+
+
 def crossed(
-    scores: Sequence[Scores],
-    halves: Halves,
-    grid: Mapping[str, Sequence[float]],
-    rule: Rule | Literal["half a percent"],
-) -> float:
-    """Accuracy on each half with what the other half chose, averaged."""
+    trial: Trial, stages: Stages, halves: Sequence[tuple[LabelledFeatures, Episodes]]
+) -> list[float]:
+    """Accuracy on each half with what the other half chose."""
+    taken = vars(replace(stages.settings, aligned_weights=(0.0,), **trial.changes))  # type: ignore[arg-type]
+    grid = {name: taken[name.replace(" ", "_") + "s"] for name in MIX}
+    scores = []
+    for half, episodes in halves:
+        given = given_of(
+            F.normalize(half.features, dim=-1), stages.centred(half.class_vectors),
+            bridges=stages.bridges, view=trial.view, aligned=None,
+        )  # fmt: skip
+        scores.append(trial.changed(episode_scores(trial.classifier, given, episodes)))
     found = []
     for chosen_on, measured_on in ((0, 1), (1, 0)):
-        given = [scores[chosen_on]], halves[chosen_on][1], grid
-        mix = (
-            half_a_percent(*given) if rule == "half a percent" else select(*given, rule).choice.mix
-        )
-        found.append(_accuracy(scores[measured_on].logits(mix), halves[measured_on][1]))
-    return sum(found) / len(found)
+        mix = trial.chooser(scores[chosen_on], halves[chosen_on][1], grid)
+        found.append(accuracy(scores[measured_on].logits(mix), halves[measured_on][1]))
+    return found
 
 
-def half_a_percent(
-    scores: Sequence[Scores], episodes: Episodes, grid: Mapping[str, Sequence[float]]
-) -> Mix:
-    """The mean of all mixes within half a percent of the best, their weights as they are."""
-    accuracies = select(scores, episodes, grid, "hard").accuracies.flatten()
-    mixes = torch.tensor(list(product(*(grid[name] for name in MIX))))
-    return Mix(*mixes[accuracies >= accuracies.max() - 0.5].mean(0).tolist())
-
-
-def _accuracy(logits: Tensor, episodes: Episodes) -> float:
-    return float(episode_accuracies(logits, episodes.query_labels()).mean())
-
-
-def rows(stages: Stages, validation: Sequence[LabelledFeatures], shots: int, count: int) -> Grid:
-    """All that was tried at one number of shots."""
-    settings = stages.settings
-    size = EpisodeSize(shots=shots, episodes=count)
-    episodes = [sample_episodes(each.split(), size, seed=0) for each in validation]
-
-    def halves(view: WhitenedView | None) -> Halves:
-        given = [
-            given_of(F.normalize(each.features, dim=-1), stages.centred(each.class_vectors),
-                     bridges=stages.bridges, view=view, aligned=None)
-            for each in validation
-        ]  # fmt: skip
-        return list(zip(given, episodes, strict=True))
-
-    def grid(**changes: Sequence[float]) -> dict[str, Sequence[float]]:
-        taken = vars(replace(settings, aligned_weights=(0.0,), **changes))  # type: ignore[arg-type]
-        return {name: taken[name.replace(" ", "_") + "s"] for name in MIX}
-
-    def scored(classifier: MultimodalClassifier, within: Halves) -> list[Scores]:
-        return [episode_scores(classifier, given, each) for given, each in within]
-
-    plain, both = stages.initial(), halves(stages.view)
-    two_views = scored(plain, both)
-    found: list[tuple[str, float]] = [
-        ("two views (chosen)", crossed(two_views, both, grid(), "soft")),
-        ("one view", crossed(two_views, both, grid(whitened_weights=(0.0,)), "soft")),
-        ("hard selection", crossed(two_views, both, grid(), "hard")),
-        ("all within half a percent", crossed(two_views, both, grid(), "half a percent")),
-        ("no selection", crossed(two_views, both, grid(), "none")),
-        ("no text", crossed(two_views, both, grid(alphas=(1.0,), semantic_weights=(0.0,)), "soft")),
-    ]
-    semantics = stages.centred(stages.base.class_vectors)
-    for shrinkage in (0.1, 0.6, 1.0):
-        view = fit_whitened_view(
-            stages.features, stages.base.labels, semantics,
-            classes=len(stages.base.class_names), shrinkage=shrinkage, penalty=settings.penalty,
-        )  # fmt: skip
-        within = halves(view)
-        name = "second view only centred" if shrinkage == 1.0 else f"shrinkage {shrinkage}"
-        found.append((name, crossed(scored(plain, within), within, grid(), "soft")))
-    for name, classifier in (
-        ("stage 4", stages.meta_trained(ways=5, shots=shots)),
-        (f"stage 4 on novel-like features, rho {RHO}", novel_like(stages, shots)),
-    ):
-        found.append((name, crossed(scored(classifier, both), both, grid(), "soft")))
-    only_view = [_accuracy(each.logits(Mix(1.0, 0.0, 1e6)), drawn) for each, (_, drawn) in
-                 zip(two_views, both, strict=True)]  # fmt: skip
-    found.append(("whitened view instead of the plain one, no text", sum(only_view) / 2))
-    caption = f"{shots}-shot accuracy, chosen on half of the validation classes, on the other half"
-    return Grid(caption=caption, header=["tried", "accuracy"],
-                sections=[[[name, f"{accuracy:.2f}"] for name, accuracy in found]])  # fmt: skip
+def table(stages: Stages, validation: LabelledFeatures, size: EpisodeSize, halvings: int) -> Grid:
+    """A row for each trial: its accuracy, and the difference to what the package does."""
+    divisions = [halved(validation, size, seed) for seed in range(halvings)]
+    rows, chosen = list[list[str]](), torch.empty(0)
+    for trial in trials(stages, size.shots):
+        cells = [cell for halves in divisions for cell in crossed(trial, stages, halves)]
+        found = torch.tensor(cells, dtype=torch.float64)
+        chosen = chosen if rows else found
+        gain = found - chosen
+        error = f"{float(gain.mean()):+.2f} ({standard_error(gain):.2f})" if rows else ""
+        rows.append([trial.name, f"{float(found.mean()):.2f}", error])
+    caption = (
+        f"{size.shots}-shot accuracy on half of the validation classes, chosen on the other half, "
+        f"over {halvings} halvings; difference (its standard error over {2 * halvings} halves)"
+    )
+    header = ["tried", "accuracy", "minus chosen"]
+    return Grid(caption=caption, header=header, sections=[rows])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -171,14 +205,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("features", type=Path)
     parser.add_argument("vectors", type=Path)
     parser.add_argument("--episodes", type=int, default=500, help="of each half (500)")
+    parser.add_argument("--halvings", type=int, default=5, help="of the classes (5)")
     arguments = parser.parse_args(argv)
     try:
         with TemporaryDirectory() as folder:
             cache = Cache(Path(folder))
-            base, *validation = parts(arguments.features, arguments.vectors, cache)
+            base, validation = parts(arguments.features, arguments.vectors, cache)
             stages = Stages(base=base, settings=SynTransSettings(), job=Job(), cache=cache)
             for shots in (1, 5):
-                print(terminal([rows(stages, validation, shots, arguments.episodes)]))
+                size = EpisodeSize(shots=shots, episodes=arguments.episodes)
+                print(terminal([table(stages, validation, size, arguments.halvings)]))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
