@@ -13,6 +13,8 @@ from syntrans_l2l.evaluation.diagnostics import alpha_curve, of_weights
 if TYPE_CHECKING:  # it imports learn2learn, which takes seconds
     from syntrans_l2l.algorithms.syntrans import SynTrans
 
+_CURVED = 1_000  # episodes behind a point of the curve; all 10,000 would take longer than the row
+
 
 def diagnostics(
     algorithm: "SynTrans",
@@ -20,7 +22,7 @@ def diagnostics(
     episodes: Mapping[str, Episodes],
     alphas: Sequence[float],
 ) -> dict[str, Tensor]:
-    """Accuracy over alpha on both splits, and weights of the first test episodes, by name.
+    """Accuracy over alpha and weights, both of the first episodes, by name.
 
     Nothing of a visual classifier, which mixes nothing.
 
@@ -36,12 +38,13 @@ def diagnostics(
     grid = torch.tensor(list(alphas), dtype=torch.float64)
     curves = {
         f"alpha_{split}": alpha_curve(
-            episode_scores(algorithm.classifier, each, episodes[split]),
-            episodes[split],
+            episode_scores(algorithm.classifier, each, first),
+            first,
             grid,
             algorithm.mix,
         )
         for split, each in given.items()
+        for first in [episodes[split].first(_CURVED)]
     }
     weights = of_weights(algorithm.classifier, test.features, test.vectors, episodes["test"], alpha)
     return {"alphas": grid, **curves, **weights}

@@ -8,12 +8,18 @@ from torch import Tensor
 from syntrans_l2l.episodes.episodes import Episodes
 
 _BATCH = 8_000_000  # bytes gathered together; a quarter of a server's last cache
+_WEIGHED = 128  # episodes whose class weights are made together: networks read theirs for each
 
 
 def cache_sized(episodes: Episodes, width: int) -> Iterator[Episodes]:
     """Batches of episodes, in order, whose features of `width` numbers stay in the cache."""
+    return episodes.batches(_cache_size(episodes, width))
+
+
+def _cache_size(episodes: Episodes, width: int) -> int:
+    """How many episodes' features of `width` numbers stay in the cache."""
     images = episodes.ways * (episodes.shots + episodes.queries)
-    return episodes.batches(max(1, _BATCH // (4 * width * images)))
+    return max(1, _BATCH // (4 * width * images))
 
 
 def gathered(features: Tensor, images: Tensor) -> Tensor:
@@ -47,12 +53,12 @@ def products(rows: Tensor, weights: Callable[[Episodes], Tensor], episodes: Epis
 
     Args:
         rows: of every image, [n, D].
-        weights: of one batch, [e, N, D].
+        weights: of some of the episodes, [e, N, D].
         episodes: E of them.
     """
-    return torch.cat(
-        [
-            gathered(rows, batch.query).flatten(1, 2) @ weights(batch).mT
-            for batch in cache_sized(episodes, rows.shape[1])
-        ]
-    )
+    parts, size = [], _cache_size(episodes, rows.shape[1])
+    for many in episodes.batches(_WEIGHED):
+        made = weights(many).split(size)
+        for batch, own in zip(many.batches(size), made, strict=True):
+            parts.append(gathered(rows, batch.query).flatten(1, 2) @ own.mT)
+    return torch.cat(parts)
