@@ -8,7 +8,8 @@ from syntrans_l2l.reporting.figures.style import BLACK, BLUE, VERMILION, Figure,
 
 CAPTION = (
     "Accuracy over alpha, the share of the visual weight, with 95% intervals, over the first 1,000 "
-    "episodes of each split. The dotted line is the alpha that validation classes chose; the test curve is a report and chose nothing."
+    "episodes of each split. The dotted line is the alpha that validation classes chose; the test "
+    "curve is a report and chose nothing."
 )
 
 
