@@ -44,7 +44,7 @@ from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import FusedCosines, Scores
 from syntrans_l2l.networks.whitening import WhitenedView
 from syntrans_l2l.reporting.grid import Grid
-from syntrans_l2l.reporting.terminal import terminal
+from syntrans_l2l.reporting.render import markdown
 from syntrans_l2l.semantics.text_encoder import VectorFile
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.meta import meta_train
@@ -187,13 +187,14 @@ def table(stages: Stages, validation: LabelledFeatures, size: EpisodeSize, halvi
         found = torch.tensor(cells, dtype=torch.float64)
         chosen = chosen if rows else found
         gain = found - chosen
-        error = f"{float(gain.mean()):+.2f} ({standard_error(gain):.2f})" if rows else ""
-        rows.append([trial.name, f"{float(found.mean()):.2f}", error])
+        row = [f"{float(found.mean()):.2f}", f"{float(gain.mean()):+.2f}"]
+        rows.append([trial.name, *row, f"{standard_error(gain):.2f}"])
+    rows[0][2:] = ["–", "–"]
     caption = (
-        f"{size.shots}-shot accuracy on half of the validation classes, chosen on the other half, "
-        f"over {halvings} halvings; difference (its standard error over {2 * halvings} halves)"
+        f"{size.shots}-shot accuracy on half of the validation classes with what the other half "
+        f"chose: mean of {2 * halvings} halves, and the standard error of the difference."
     )
-    header = ["tried", "accuracy", "minus chosen"]
+    header = ["tried", "accuracy", "minus the first row", "standard error"]
     return Grid(caption=caption, header=header, sections=[rows])
 
 
@@ -214,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stages = Stages(base=base, settings=SynTransSettings(), job=Job(), cache=cache)
             for shots in (1, 5):
                 size = EpisodeSize(shots=shots, episodes=arguments.episodes)
-                print(terminal([table(stages, validation, size, arguments.halvings)]))
+                print(markdown([table(stages, validation, size, arguments.halvings)]))
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
