@@ -19,32 +19,40 @@ from syntrans_l2l.reporting.render import markdown
 
 
 def short(board: Board, names: Sequence[str]) -> Grid:
-    """Accuracy and difference to the reference, for each number of shots.
+    """Accuracy for each data set and number of shots.
+
+    Of one data set, the paired difference to the reference too; of several it would take more
+    columns than a README has.
 
     Raises:
-        ValueError: a name is that of no row, or of several.
+        ValueError: a name is that of no row, or of several, or the row lacks a column.
     """
+    alone = len(board.datasets) == 1
     header, rows = ["method"], []
-    for _, shots in board.columns:
-        header += [f"{shots}-shot", "difference"]
+    for dataset, shots in board.columns:
+        header += [f"{shots}-shot", "difference"] if alone else [f"{dataset}, {shots}-shot"]
     for name in names:
         lines = [line for line in board.lines if line.first.method == name]
         if len(lines) != 1:
             known = ", ".join(line.label for line in board.lines)
             raise ValueError(f"{len(lines)} rows are called {name!r}; rows: {known}")
+        if missing := [f"{d}, {k}-shot" for d, k in board.columns if (d, k) not in lines[0].cells]:
+            raise ValueError(f"{name!r} has no record of {'; '.join(missing)}")
         row: list[Cell] = [lines[0].label]
         for column in board.columns:
             record = lines[0].cells[column]
             row.append(Estimate(record.accuracy, record.ci95))
-            row.append(_difference(record))
+            if alone:
+                row.append(_difference(record))
         rows.append(row)
     chosen = [line.first for line in board.lines if line.first.method in names]
     texts = dict.fromkeys(record.semantics for record in chosen if record.uses_text)
     first = next(record for record in chosen if record.method == names[0])
+    compared = f", and paired difference to {rows[0][0]}," if alone else ""
     caption = (
         f"{', '.join(board.datasets)}, {first.ways}-way, {first.queries} queries a class, "
         f"{first.episodes:,} episodes, encoder {first.student}, text {', '.join(texts)}. Accuracy "
-        f"in %, and paired difference to {rows[0][0]}, with 95% intervals."
+        f"in %{compared} with 95% intervals."
     )
     return Grid(caption, header, [rows])
 
@@ -60,14 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="records of one data set")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="records")
     parser.add_argument("--rows", nargs="+", required=True, metavar="ROW", help="in this order")
     parser.add_argument(
         "--readme", type=Path, required=True, metavar="FILE", help="what to refresh"
     )
     arguments = parser.parse_args(argv)
     try:
-        found, _ = collect([arguments.folder])
+        found, _ = collect(arguments.folders)
         [board] = boards(newest(found)[0])
         caption, _, table = markdown([short(board, arguments.rows)]).partition("\n\n")
         text = arguments.readme.read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -115,6 +116,33 @@ def view_without_text(scores: Scores) -> Scores:
     return replace(scores, whitened=FusedCosines(visual, visual, agreement))
 
 
+@dataclass(frozen=True)
+class Gated(FusedCosines):
+    """Each class has an alpha of its own, by how well its shots and its text agree.
+
+    Args:
+        slope: of alpha, over the agreement of w_v with w_s.
+        centre: the agreement at which alpha is what the mix says.
+    """
+
+    slope: float
+    centre: float
+
+    def at(self, alpha: Tensor | float) -> Tensor:
+        return super().at((alpha + self.slope * (self.agreement - self.centre)).clamp(0, 1))
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> FusedCosines:
+        return Gated(**vars(super().map(change)), slope=self.slope, centre=self.centre)
+
+
+def gated(scores: Scores, slope: float) -> Scores:
+    """The plain view with an alpha for each class."""
+    plain = scores.plain
+    return replace(
+        scores, plain=Gated(**vars(plain), slope=slope, centre=float(plain.agreement.mean()))
+    )
+
+
 def trials(stages: Stages, shots: int) -> list[Trial]:
     """All that was tried at one number of shots; the first is what the package does."""
     plain, view = stages.initial(), stages.view
@@ -133,6 +161,9 @@ def trials(stages: Stages, shots: int) -> list[Trial]:
         tried("only the whitened view, no text",
               changes={**text_out, "whitened_weights": (1e6,)}, chooser=unselected),
     ]  # fmt: skip
+    for slope in (-1.0, -0.5, 0.5, 1.0):
+        name = f"alpha by agreement, slope {slope}"
+        found.append(tried(name, changed=partial(gated, slope=slope)))
     for shrinkage in (0.1, 0.6, 1.0):
         other = fit_whitened_view(
             stages.features, stages.base.labels, stages.centred(stages.base.class_vectors),

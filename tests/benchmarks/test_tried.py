@@ -38,7 +38,14 @@ def test_every_trial_is_measured_on_validation_classes_only(
     monkeypatch.setattr(tried, "SynTransSettings", short)
     assert tried.main([str(features), str(vectors), "--episodes", "6", "--halvings", "2"]) == 0
     printed = capsys.readouterr().out
-    for trial in ("two views", "hard selection", "novel-like", "only centred", "own gain", "spreads"):
+    for trial in (
+        "two views",
+        "hard selection",
+        "novel-like",
+        "only centred",
+        "own gain",
+        "spreads",
+    ):
         assert printed.count(trial) >= 2, trial  # 1-shot and 5-shot
     assert tried.main([str(features), str(tmp_path / "none.npz")]) == 2
     assert "no file of class vectors" in capsys.readouterr().err
