@@ -8,18 +8,16 @@ from torch import Tensor
 from syntrans_l2l.episodes.episodes import Episodes
 
 _BATCH = 8_000_000  # bytes gathered together; a quarter of a server's last cache
-_WEIGHED = 128  # episodes whose class weights are made together: networks read theirs for each
 
 
 def cache_sized(episodes: Episodes, width: int) -> Iterator[Episodes]:
     """Batches of episodes, in order, whose features of `width` numbers stay in the cache."""
-    return episodes.batches(_cache_size(episodes, width))
+    return episodes.batches(_count(episodes.shots + episodes.queries, episodes, width))
 
 
-def _cache_size(episodes: Episodes, width: int) -> int:
-    """How many episodes' features of `width` numbers stay in the cache."""
-    images = episodes.ways * (episodes.shots + episodes.queries)
-    return max(1, _BATCH // (4 * width * images))
+def _count(images: int, episodes: Episodes, width: int) -> int:
+    """How many episodes' features stay in the cache, of so many images a class."""
+    return max(1, _BATCH // (4 * width * episodes.ways * images))
 
 
 def gathered(features: Tensor, images: Tensor) -> Tensor:
@@ -51,13 +49,17 @@ def batched_logits(
 def products(rows: Tensor, weights: Callable[[Episodes], Tensor], episodes: Episodes) -> Tensor:
     """Inner products [E, N * Q, N] of the queries' rows with the weights of the classes.
 
+    Weights are made of more episodes at once than products are, as many as their shots allow:
+    where a network makes them, it is read less often.
+
     Args:
         rows: of every image, [n, D].
         weights: of some of the episodes, [e, N, D].
         episodes: E of them.
     """
-    parts, size = [], _cache_size(episodes, rows.shape[1])
-    for many in episodes.batches(_WEIGHED):
+    width, parts = rows.shape[1], []
+    size = _count(episodes.shots + episodes.queries, episodes, width)
+    for many in episodes.batches(_count(episodes.shots, episodes, width)):
         made = weights(many).split(size)
         for batch, own in zip(many.batches(size), made, strict=True):
             parts.append(gathered(rows, batch.query).flatten(1, 2) @ own.mT)
