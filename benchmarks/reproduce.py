@@ -64,6 +64,8 @@ TABLES = {
         ["caltech_features_names.gin"], ["SENTENCE_ENCODER"], DIVISIONS["names"]
     ),
     "tables/cifarfs_full": Table(["syntrans_cifarfs_full_cpu.gin"], ["VECTORS"]),
+    "tables/fc100_full": Table(["syntrans_fc100_full_cpu.gin"], ["VECTORS"]),
+    "baselines/cifarfs": Table(["honest_baselines_cifarfs_cpu.gin"]),
     "cross/cifarfs_caltech": Table(["cross_cifarfs_caltech.gin"], ["CALTECH", "SENTENCE_ENCODER"]),
     "cross/cifarfs_fc100": Table(["cross_cifarfs_fc100.gin"], ["SENTENCE_ENCODER"]),
     "ablations/caltech_named": Table(
