@@ -44,7 +44,7 @@ results: setup
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/shared_space --details --backbones --readme docs/shared_space.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/image_features --details --backbones --readme docs/image_features.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/baselines --details --backbones Conv32 Conv64 --readme docs/baselines.md
-	$(PYTHON) benchmarks/readme_rows.py benchmarks/records/tables/cifarfs_full --readme README.md --rows $(ROWS)
+	$(PYTHON) benchmarks/readme_rows.py benchmarks/records/tables/cifarfs_full benchmarks/records/tables/fc100_full --readme README.md --rows $(ROWS)
 
 # every committed table made again, in hours; ARGUMENTS="--vectors FILE --sentence-encoder NAME"
 reproduce: setup
