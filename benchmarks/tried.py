@@ -22,7 +22,6 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tried_rules import (
     Chooser,
-    accuracy,
     equal_spreads,
     half_a_percent,
     hard,
@@ -40,7 +39,7 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.features import FeatureBenchmark
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
 from syntrans_l2l.episodes.size import EpisodeSize
-from syntrans_l2l.evaluation.statistics import standard_error
+from syntrans_l2l.evaluation.statistics import episode_accuracies, standard_error
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import FusedCosines, Scores
 from syntrans_l2l.networks.whitening import WhitenedView
@@ -205,7 +204,9 @@ def crossed(
     found = []
     for chosen_on, measured_on in ((0, 1), (1, 0)):
         mix = trial.chooser(scores[chosen_on], halves[chosen_on][1], grid)
-        found.append(accuracy(scores[measured_on].logits(mix), halves[measured_on][1]))
+        episodes = halves[measured_on][1]
+        logits = scores[measured_on].logits(mix)
+        found.append(float(episode_accuracies(logits, episodes.query_labels()).mean()))
     return found
 
 

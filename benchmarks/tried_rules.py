@@ -5,11 +5,11 @@ from functools import partial
 from itertools import product
 
 import torch
-from torch import Tensor
 
 from syntrans_l2l.algorithms.mixing import MIX, Rule, select
+from syntrans_l2l.algorithms.selection import class_accuracies
 from syntrans_l2l.episodes.episodes import Episodes
-from syntrans_l2l.evaluation.statistics import episode_accuracies, is_gain, standard_error
+from syntrans_l2l.evaluation.statistics import is_gain, standard_error
 from syntrans_l2l.networks.fusion import Mix, Scores
 
 Grid = Mapping[str, Sequence[float]]
@@ -39,48 +39,22 @@ def equal_spreads(scores: Scores, episodes: Episodes, grid: Grid) -> Mix:
     """
     selection = select([scores], episodes, grid, "hard")
     accuracies = selection.accuracies.flatten()
-    rates = _rates(scores.logits(selection.choice.mix), episodes)
+    rates = class_accuracies(scores.logits(selection.choice.mix), episodes)
     near = accuracies >= float(rates.mean()) - standard_error(rates)
     mixes = torch.tensor(list(product(*(grid[name] for name in MIX))))[near]  # [n, 4]
-    spreads = torch.tensor(
-        [0.0 if part is None else float(part.std(-1).mean()) for part in _parts(scores)]
-    )
+    view = None if scores.whitened is None else scores.whitened.visual
+    parts = (scores.plain.visual, scores.bridged, view, scores.aligned)  # as `Mix` weighs them
+    spreads = torch.tensor([0.0 if part is None else float(part.std(-1).mean()) for part in parts])
     voices = 1.0 / (spreads[0] + mixes[:, 1:] @ spreads[1:])  # [n]
     weights = (voices[:, None] * mixes[:, 1:]).sum(0) / voices.sum()
     return Mix(float(mixes[:, 0].mean()), *weights.tolist())
-
-
-def _parts(scores: Scores) -> tuple[Tensor | None, ...]:
-    """The parts of a logit, as `Mix` weighs them; the plain cosine first."""
-    view = scores.whitened
-    return (
-        scores.plain.visual,
-        scores.bridged,
-        None if view is None else view.visual,
-        scores.aligned,
-    )
 
 
 def view_by_its_own_gain(scores: Scores, episodes: Episodes, grid: Grid) -> Mix:
     """The second view only where classes gain by it, beyond one standard error."""
     without = soft(scores, episodes, {**grid, "whitened weight": [0.0]})
     both = soft(scores, episodes, grid)
-    gains = _rates(scores.logits(both), episodes) - _rates(scores.logits(without), episodes)
-    return both if is_gain(gains) else without
-
-
-def _rates(logits: Tensor, episodes: Episodes) -> Tensor:
-    """Percent right of the queries of each class drawn, [C]."""
-    right = (
-        (logits.argmax(-1) == episodes.query_labels()).double().unflatten(1, (episodes.ways, -1))
+    gains = class_accuracies(scores.logits(both), episodes) - class_accuracies(
+        scores.logits(without), episodes
     )
-    classes = episodes.class_ids.flatten()
-    sums = torch.zeros(int(classes.max()) + 1, dtype=torch.float64)
-    sums.index_add_(0, classes, right.mean(-1).flatten())
-    counts = torch.bincount(classes)
-    return 100.0 * sums[counts > 0] / counts[counts > 0]
-
-
-def accuracy(logits: Tensor, episodes: Episodes) -> float:
-    """Mean percent right over episodes."""
-    return float(episode_accuracies(logits, episodes.query_labels()).mean())
+    return both if is_gain(gains) else without

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from common import REPOSITORY
+from torch.nn import functional as F
 
 from syntrans_l2l.algorithms.settings import SynTransSettings
+from syntrans_l2l.networks.fusion import Scores, fused_cosines
 from syntrans_l2l.training.meta import MetaTraining
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
@@ -38,14 +41,32 @@ def test_every_trial_is_measured_on_validation_classes_only(
     monkeypatch.setattr(tried, "SynTransSettings", short)
     assert tried.main([str(features), str(vectors), "--episodes", "6", "--halvings", "2"]) == 0
     printed = capsys.readouterr().out
-    for trial in (
-        "two views",
-        "hard selection",
-        "novel-like",
-        "only centred",
-        "own gain",
-        "spreads",
-    ):
+    for trial in ("two views", "hard selection", "novel-like", "only centred", "no text",
+                  "own gain", "spreads", "agreement"):  # fmt: skip
         assert printed.count(trial) >= 2, trial  # 1-shot and 5-shot
     assert tried.main([str(features), str(tmp_path / "none.npz")]) == 2
     assert "no file of class vectors" in capsys.readouterr().err
+
+
+def test_a_gate_of_slope_0_is_none_and_a_steep_one_follows_the_agreement() -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, visual, semantic = (
+        F.normalize(torch.randn(3, rows, D, generator=generator), dim=-1) for rows in (4, 5, 5)
+    )
+    scores = Scores(fused_cosines(query, visual, semantic))
+    plain = scores.plain
+    torch.testing.assert_close(tried.gated(scores, 0.0).plain.at(0.4), plain.at(0.4))
+    steep = tried.gated(scores, 1e9).plain.map(lambda values: values).at(0.5)
+    agrees = plain.agreement > plain.agreement.mean()
+    torch.testing.assert_close(steep, torch.where(agrees, plain.visual, plain.semantic))
+
+
+def test_the_view_without_text_does_not_hear_alpha() -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, visual, semantic = (
+        F.normalize(torch.randn(3, rows, D, generator=generator), dim=-1) for rows in (4, 5, 5)
+    )
+    both = fused_cosines(query, visual, semantic)
+    alone = tried.view_without_text(Scores(both, whitened=both)).whitened
+    assert alone is not None
+    torch.testing.assert_close(alone.at(0.2), both.visual)

@@ -1,12 +1,19 @@
+import pytest
 import torch
+from common import accuracies_of, episodes_of
 from torch.nn import functional as F
 
+from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.evaluation.diagnostics import alpha_curve, of_answers, of_weights
 from syntrans_l2l.evaluation.statistics import episode_accuracies, mean_ci95
+from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.methods.syntrans import SynTransRow
 from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.fusion import Mix, Scores, fused_cosines
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
+from syntrans_l2l.training.bridge import BridgeTraining
+from syntrans_l2l.training.meta import MetaTraining
 
 
 def episodes(count: int = 60, classes: int = 6, ways: int = 3) -> Episodes:
@@ -82,3 +89,17 @@ def test_weights_are_those_that_classify() -> None:
             tensors["weights_multimodal"], expected.half(), atol=2e-3, rtol=0
         )
         assert tensors["weight_classes"].equal(first.class_ids)
+
+
+def test_a_curve_over_alpha_is_of_the_first_episodes_and_meets_the_row(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syntrans_l2l.algorithms.diagnostics._CURVED", 7)
+    parts = SynTransSettings(folds=2, meta=MetaTraining(iterations=0), alphas=(0.4,),
+                             bridge=BridgeTraining(hidden=16, epochs=2), selection="none")  # fmt: skip
+    validation, test = (episodes_of(arena.data, split, 30) for split in ("validation", "test"))
+    predictor = SynTransRow("full", parts).prepare(arena, validation)
+    drawn = predictor.diagnose(test)
+    expected = float(accuracies_of(predictor.predict, test.first(7)).mean())
+    assert drawn["alpha_test"][0, 0].item() == pytest.approx(expected)
+    assert expected != pytest.approx(float(accuracies_of(predictor.predict, test).mean()))

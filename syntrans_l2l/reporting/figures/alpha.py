@@ -7,7 +7,7 @@ from torch import Tensor
 from syntrans_l2l.reporting.figures.style import BLACK, BLUE, VERMILION, Figure, new_figure, styled
 
 CAPTION = (
-    "Accuracy over alpha, the share of the visual weight, with 95% intervals, over the first 1,000 "
+    "Accuracy over alpha, the share of the visual weight, with 95% intervals, over at most 1,000 "
     "episodes of each split. The dotted line is the alpha that validation classes chose; the test "
     "curve is a report and chose nothing."
 )
