@@ -95,8 +95,10 @@ def test_a_curve_over_alpha_is_of_the_first_episodes_and_meets_the_row(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("syntrans_l2l.algorithms.diagnostics._CURVED", 7)
-    parts = SynTransSettings(folds=2, meta=MetaTraining(iterations=0), alphas=(0.4,),
-                             bridge=BridgeTraining(hidden=16, epochs=2), selection="none")  # fmt: skip
+    parts = SynTransSettings(
+        folds=2, meta=MetaTraining(iterations=0), bridge=BridgeTraining(hidden=16, epochs=2),
+        alphas=(0.4,), selection="none",
+    )  # fmt: skip
     validation, test = (episodes_of(arena.data, split, 30) for split in ("validation", "test"))
     predictor = SynTransRow("full", parts).prepare(arena, validation)
     drawn = predictor.diagnose(test)
