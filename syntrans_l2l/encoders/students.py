@@ -99,30 +99,44 @@ class BaseStudent:
         train = data.train
         # the factory's settings show in the weights' start and in the layers without weights
         key = {
-            **self.recipe(_seen_once(student), work.job.seed),
+            **self.recipe(seen_once(student), work.job.seed),
             **place(work, data, self.training),
             "start": tensor_digest(student.state_dict()),
         }
 
-        def run(checkpoint_path: Path) -> dict[str, Tensor]:
-            curve = train_base(
+        def run(checkpoint_path: Path) -> Curve:
+            return train_base(
                 student,
                 train.images,
                 train.labels,
                 self.training,
                 job=work.job,
                 checkpoint_path=checkpoint_path,
-                watch=_probe(data, work.job),
+                watch=probe(data, work.job),
             )
-            return student.state_dict() | _with_prefix(asdict(curve))
 
-        weights = cached_weights(work, key, run)
-        student.curve = {name: weights.pop(_CURVE + name).tolist() for name in asdict(Curve())}
-        student.load_state_dict(weights)
-        return student.eval()
+        return trained(student, work, key, run)
 
 
-def _seen_once(student: Student) -> Student:
+def trained(
+    student: Student,
+    work: Workspace,
+    key: Mapping[str, object],
+    run: Callable[[Path], Curve],
+) -> Student:
+    """The student with weights and curve from the cache, or as `run` trains it in place."""
+
+    def weights_and_curve(checkpoint_path: Path) -> dict[str, Tensor]:
+        curve = run(checkpoint_path)
+        return student.state_dict() | _with_prefix(asdict(curve))
+
+    weights = cached_weights(work, key, weights_and_curve)
+    student.curve = {name: weights.pop(_CURVE + name).tolist() for name in asdict(Curve())}
+    student.load_state_dict(weights)
+    return student.eval()
+
+
+def seen_once(student: Student) -> Student:
     """The same with one view: training shows each image once, so both are trained alike."""
     once = copy(student)
     once.views = 1
@@ -137,7 +151,7 @@ def _with_prefix(curve: Mapping[str, Sequence[float]]) -> dict[str, Tensor]:
     }
 
 
-def _probe(data: FewShotData, job: Job) -> Probe | None:
+def probe(data: FewShotData, job: Job) -> Probe | None:
     """On validation classes; None where they are too small for an episode."""
     split = data.validation
     counts = torch.bincount(split.labels, minlength=len(split.class_names))

@@ -11,6 +11,7 @@ from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet
 from syntrans_l2l.datasets.tiered_imagenet import TieredImagenet
+from syntrans_l2l.encoders.born_again import BornAgainStudent
 from syntrans_l2l.encoders.brought import TeacherFeatures
 from syntrans_l2l.encoders.checkpoint import Checkpoint
 from syntrans_l2l.encoders.factories import cnn4, resnet12, timm_encoder
@@ -57,6 +58,7 @@ from syntrans_l2l.semantics.visual import VisualJudge
 from syntrans_l2l.semantics.wordnet import WordNet
 from syntrans_l2l.semantics.written import Shipped, Written
 from syntrans_l2l.training.base import BaseTraining
+from syntrans_l2l.training.born_again import SelfDistillation
 from syntrans_l2l.training.bridge import BridgeTraining
 from syntrans_l2l.training.distillation import Distillation
 from syntrans_l2l.training.fabric import FabricWorkers
@@ -91,6 +93,7 @@ NAMES: tuple[Callable[..., object], ...] = (
     Anil,
     BaseStudent,
     BaseTraining,
+    BornAgainStudent,
     BridgeTraining,
     CausalModel,
     ChatApi,
@@ -123,6 +126,7 @@ NAMES: tuple[Callable[..., object], ...] = (
     ProjectionTraining,
     ProtoNet,
     Row,
+    SelfDistillation,
     SemFew,
     SentenceEncoder,
     SentenceTower,
