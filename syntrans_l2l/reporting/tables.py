@@ -62,7 +62,7 @@ def leaderboard(
             if own[column]:
                 row.append(_worth(record, own[column], accuracies))
         row += [f"{rank[line.label]:.1f}" if line.label in rank else None] if rank else []
-        row += _about(line)
+        row += _about(board, line)
         row += [_selected(board, line)] if details else []
         measured.append(row)
     places = {name(board, column): column for column in board.columns}
@@ -150,7 +150,7 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool, controlled: bo
     return " ".join(parts)
 
 
-def _about(line: Line) -> list[Cell]:
+def _about(board: Board, line: Line) -> list[Cell]:
     record = line.first
     episodes = sorted({each.episodes for each in line.cells.values()})
     return [
@@ -159,8 +159,16 @@ def _about(line: Line) -> list[Cell]:
         "yes" if record.uses_teacher_images else "no",
         "yes" if record.is_transductive else "no",
         " / ".join(f"{count:,}" for count in episodes),
-        record.budget,
+        _budget(board, line),
     ]
+
+
+def _budget(board: Board, line: Line) -> str:
+    """How the row was trained; by columns where these were not trained alike."""
+    told = {name(board, column): record.budget for column, record in line.cells.items()}
+    if len(set(told.values())) == 1:
+        return line.first.budget
+    return "; ".join(f"{column}: {budget}" for column, budget in told.items())
 
 
 def _accuracy(record: Record, marks: dict[str, Mark]) -> Estimate:

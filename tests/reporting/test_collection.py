@@ -171,3 +171,16 @@ def test_records_of_schema_2_are_told_apart_by_what_they_show(tmp_path: Path) ->
     base = old(add(RecordStore(tmp_path)))
     [board] = boards([base, replace(base, id="other", semantics="names")])
     assert [line.label for line in board.lines] == ["syntrans (vectors.npz)", "syntrans (names)"]
+
+
+def test_columns_that_were_trained_otherwise_say_how(tmp_path: Path) -> None:
+    store = RecordStore(tmp_path)
+    for method, budgets in (("maml", ("500 tasks", "900 tasks")), ("am3", ("100 steps",) * 2)):
+        for shots, budget in zip((1, 5), budgets, strict=True):
+            add(store, method=method, shots=shots, budget=budget)
+    records, _ = collect([tmp_path])
+    (board,) = boards(records)
+    table = leaderboard(board, read_accuracies)
+    place = table.header.index("own training")
+    told = [row[place] for row in table.rows]
+    assert sorted(map(str, told)) == ["1-shot: 500 tasks; 5-shot: 900 tasks", "100 steps"]
