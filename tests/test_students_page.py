@@ -9,8 +9,9 @@ from syntrans_l2l.reporting.records import read_records
 
 FOLDER = REPOSITORY / "benchmarks" / "records" / "students" / "student_recipes"
 # in the order of the page; a row with two views has the curve of the plain student
-SHOWN = ("ten_epochs", "ten_epochs_batch_64", "batch_64", "batch_32", "weight_decay", "born_again",
-         "no_jitter", "moving_average", "label_smoothing", "mixup", "cutout", "rotation")  # fmt: skip
+SHOWN = ("ten_epochs", "ten_epochs_batch_64", "batch_64", "batch_32", "weight_decay",
+         "born_again", "no_jitter", "moving_average", "label_smoothing", "mixup", "cutout",
+         "rotation")  # fmt: skip
 
 
 def test_the_last_points_of_the_curves_stand_on_the_page() -> None:
