@@ -6,7 +6,7 @@ from pathlib import Path
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.encoders.base import Encoded, Workspace, encode_with
-from syntrans_l2l.encoders.students import BaseStudent, place, probe, seen_once, trained
+from syntrans_l2l.encoders.students import BaseStudent, place, probe, with_cached_weights
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.born_again import SelfDistillation, said, train_again
 from syntrans_l2l.training.loop import Curve
@@ -50,16 +50,18 @@ class BornAgainStudent:
 
     def _trained(self, work: Workspace) -> Student:
         data = work.stage_0 or work.data
-        train = data.train
-        first = self.first.encode(replace(work, data=data, stage_0=None))
-        taught = said(first.features["train"], train.labels)
+        train, there = data.train, replace(work, data=data, stage_0=None)
+        self.first.network(there)  # by all processes together
+        with work.job.workers.first():  # the others read what rank 0 has extracted
+            features = self.first.encode(there).features["train"]
+        taught = said(features, train.labels)
         student = self.first.untrained(work.job.seed)
         key = {
-            **self.first.recipe(seen_once(student), work.job.seed),
+            **self.first.recipe(student, work.job.seed),
             **self._recipe(),
             **place(work, data, self.training),
             "start": tensor_digest(student.state_dict()),
-            "taught": tensor_digest({"logits": taught}),
+            "first": tensor_digest({"features": features}),
         }
 
         def run(checkpoint_path: Path) -> Curve:
@@ -74,4 +76,4 @@ class BornAgainStudent:
                 watch=probe(data, work.job),
             )
 
-        return trained(student, work, key, run)
+        return with_cached_weights(student, work, key, run)

@@ -25,7 +25,7 @@ from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import BaseTraining, train_base
 from syntrans_l2l.training.batches import ImageTraining
 from syntrans_l2l.training.job import Job
-from syntrans_l2l.training.loop import Curve
+from syntrans_l2l.training.loop import Curve, Watch
 from syntrans_l2l.training.probe import Probe
 
 _CURVE = "curve."  # before the names of what lies beside a student's weights
@@ -115,10 +115,10 @@ class BaseStudent:
                 watch=probe(data, work.job),
             )
 
-        return trained(student, work, key, run)
+        return with_cached_weights(student, work, key, run)
 
 
-def trained(
+def with_cached_weights(
     student: Student,
     work: Workspace,
     key: Mapping[str, object],
@@ -151,13 +151,18 @@ def _with_prefix(curve: Mapping[str, Sequence[float]]) -> dict[str, Tensor]:
     }
 
 
-def probe(data: FewShotData, job: Job) -> Probe | None:
-    """On validation classes; None where they are too small for an episode."""
+def probe(data: FewShotData, job: Job) -> Watch | None:
+    """On validation classes; None where they are too small for an episode.
+
+    It sees one view of each image, because students of one and of two views share their weights
+    and their curve.
+    """
     split = data.validation
     counts = torch.bincount(split.labels, minlength=len(split.class_names))
     if len(counts) < 2 or int(counts.min()) < 2:
         return None
-    return Probe(split.images, split.labels, job)
+    look = Probe(split.images, split.labels, job)
+    return lambda student: look(seen_once(student))
 
 
 def place(work: Workspace, data: FewShotData, settings: ImageTraining) -> dict[str, object]:

@@ -124,7 +124,8 @@ def _board(records: Sequence[Record], data: Mapping[_Data, str]) -> Board:
         key=lambda column: (order.index(column[0]), column[1]),
     )
     labels = row_labels([next(iter(row.values())) for row in rows])
-    return Board(columns, [Line(*pair) for pair in zip(labels, rows, strict=True)])
+    cells = [{column: row[column] for column in columns if column in row} for row in rows]
+    return Board(columns, [Line(*pair) for pair in zip(labels, cells, strict=True)])
 
 
 def _connected(records: Sequence[Record], data: Mapping[_Data, str]) -> list[set[_Data]]:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.augment import to_float
-from syntrans_l2l.training.base import CosineClassifier
+from syntrans_l2l.training.base import BaseTraining, CosineClassifier
 from syntrans_l2l.training.batches import Batch, ImageTraining
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.loop import Curve, Watch, check_training_images, train_on_images
@@ -45,8 +45,8 @@ class SelfDistillation(ImageTraining):
 def said(features: Tensor, labels: Tensor) -> Tensor:
     """The logits of a student's features: tau * cos(z, mean of the class).
 
-    Tau is the power of 2^(1/4) with which they fit the labels best, so the student is as sure as
-    it is right. Our reconstruction: the classifier that it was trained with is not kept.
+    Tau is the one of 32 values from 1 to 2^7.75 with which they fit the labels of these images
+    best. Our reconstruction: the classifier that the student was trained with is not kept.
 
     Shapes: features [n, D], labels [n] -> [n, B].
     """
@@ -91,7 +91,7 @@ def train_again(
     check_training_images(images, len(taught), "logits of the first student")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
-        head = CosineClassifier(student.out_features, taught.shape[1], temperature=10.0)
+        head = CosineClassifier(student.out_features, taught.shape[1], BaseTraining.temperature)
     pixels = to_float(images[:: max(1, len(images) // 5000)])
     student.mean.copy_(pixels.mean((0, 2, 3)).view(3, 1, 1))
     student.std.copy_(pixels.std((0, 2, 3)).view(3, 1, 1))

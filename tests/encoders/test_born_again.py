@@ -30,12 +30,13 @@ AGAIN = SelfDistillation(epochs=3, batch_size=32, precision="float32")
 FIRST = BaseTraining(epochs=3, batch_size=32, precision="float32")
 
 
-def test_told_the_labels_it_is_stage_0() -> None:
+@pytest.mark.parametrize("weight", [0.3, 1.0])
+def test_told_the_labels_it_is_stage_0(weight: float) -> None:
     """With T = 1 the divergence from one-hot answers is the cross-entropy, whatever the weight."""
     told, job = 1e4 * F.one_hot(BASE.labels).float(), Job(seed=1)
     first, second = student(), student()
     expected = train_base(first, BASE.images, BASE.labels, FIRST, job=job)
-    settings = replace(AGAIN, temperature=1.0, weight=0.7)
+    settings = replace(AGAIN, temperature=1.0, weight=weight)
     curve = train_again(second, told, BASE.images, BASE.labels, settings, job=job)
     assert curve.loss == pytest.approx(expected.loss, rel=1e-4)
     for name, value in first.state_dict().items():
@@ -109,6 +110,7 @@ def test_it_is_a_student_of_its_own_and_trained_once(tmp_path: Path) -> None:
         return Workspace(data=data, cache=Cache(tmp_path), job=Job(), stage_0=stage_0)
 
     encoded = made.encode(work())
+    assert len(list((tmp_path / "students").glob("*.safetensors"))) == 2  # the first and this
     assert encoded.name == f"{first.name}, born again" and not made.sees_teacher_images
     assert encoded.hash != first.encode(work()).hash
     assert encoded.recipe["training"] and encoded.recipe["again"]

@@ -21,6 +21,7 @@ from syntrans_l2l.training.fabric import FabricWorkers
 from syntrans_l2l.encoders.factories import resnet12
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import BaseTraining, train_base
+from syntrans_l2l.training.born_again import SelfDistillation, train_again
 from syntrans_l2l.training.distillation import Distillation, distil
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.proxy_task import Lesson
@@ -45,6 +46,9 @@ for name in ("plain", "normalised"):
     path = folder / f"{name}{devices}.pt"
     base = BaseTraining(**settings, mixup=0.2, rotation=0.5, hole=0.3, average=0.9, smoothing=0.1)
     losses = train_base(student, images, labels, base, **common, checkpoint_path=path).loss
+    if name == "plain":
+        taught, again = 3 * nn.functional.one_hot(labels).float(), SelfDistillation(**settings)
+        losses += train_again(student, taught, images, labels, again, **common).loss
     weights = {"relational": 1.0, "contrast": 0.1, "prompts": 1.0, "labels": 1.0}
     every = Distillation(**settings, encoder="trained", **weights)
     distil(student, images, Lesson(targets, labels, vectors), every, **common)

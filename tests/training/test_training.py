@@ -243,3 +243,17 @@ def test_the_probe_tells_a_good_student_from_a_blind_one() -> None:
     blind = Student(nn.Sequential(nn.Flatten(), nn.Linear(192, 2)), 2, "blind")
     nn.init.zeros_(blind.encoder[1].weight)  # type: ignore[index]
     assert probe(blind.eval()) == pytest.approx(20.0)
+
+
+def test_students_of_one_and_of_two_views_share_weights_and_curve(
+    tmp_path: Path, data: FewShotData
+) -> None:
+    """Whichever is trained first: the curve sees one view."""
+    curves = []
+    for order in ((1, 2), (2, 1)):
+        work = Workspace(data=data, cache=Cache(tmp_path / f"{order}"), job=Job())
+        for views in order:
+            encoder = BaseStudent(lambda views=views: resnet12(4, views=views), SETTINGS)
+            curves.append(encoder.encode(work).curve)
+        assert len(list((tmp_path / f"{order}" / "students").glob("*.safetensors"))) == 1
+    assert all(curve == curves[0] and curve["validation"] for curve in curves)
