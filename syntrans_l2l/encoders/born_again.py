@@ -51,11 +51,13 @@ class BornAgainStudent:
     def _trained(self, work: Workspace) -> Student:
         data = work.stage_0 or work.data
         train, there = data.train, replace(work, data=data, stage_0=None)
-        self.first.network(there)  # by all processes together
+        first = self.first.network(there)  # trained by all processes together
         with work.job.workers.first():  # the others read what rank 0 has extracted
             features = self.first.encode(there).features["train"]
         taught = said(features, train.labels)
         student = self.first.untrained(work.job.seed)
+        student.mean.copy_(first.mean)
+        student.std.copy_(first.std)
         key = {
             **self.first.recipe(student, work.job.seed),
             **self._recipe(),

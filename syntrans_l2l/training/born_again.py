@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.networks.student import Student
-from syntrans_l2l.training.augment import to_float
 from syntrans_l2l.training.base import BaseTraining, CosineClassifier
 from syntrans_l2l.training.batches import Batch, ImageTraining
 from syntrans_l2l.training.job import Job
@@ -75,7 +74,8 @@ def train_again(
     divided by T.
 
     Args:
-        student: untrained; left on the job's device, in eval mode.
+        student: untrained, with the first one's mean and std of pixels; left on the job's device,
+            in eval mode.
         taught: logits of the first student, [n, B].
         images: base images [n, 3, H, W] uint8.
         labels: [n] int64, 0 to B - 1.
@@ -92,9 +92,6 @@ def train_again(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(job.seed)
         head = CosineClassifier(student.out_features, taught.shape[1], BaseTraining.temperature)
-    pixels = to_float(images[:: max(1, len(images) // 5000)])
-    student.mean.copy_(pixels.mean((0, 2, 3)).view(3, 1, 1))
-    student.std.copy_(pixels.std((0, 2, 3)).view(3, 1, 1))
     weight, soft = settings.weight, settings.temperature
     labels, targets = labels.to(job.device), (taught / soft).log_softmax(-1).to(job.device)
 

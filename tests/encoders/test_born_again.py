@@ -34,14 +34,17 @@ FIRST = BaseTraining(epochs=3, batch_size=32, precision="float32")
 def test_told_the_labels_it_is_stage_0(weight: float) -> None:
     """With T = 1 the divergence from one-hot answers is the cross-entropy, whatever the weight."""
     told, job = 1e4 * F.one_hot(BASE.labels).float(), Job(seed=1)
-    first, second = student(), student()
+    first, second, third = student(), student(), student()
     expected = train_base(first, BASE.images, BASE.labels, FIRST, job=job)
+    for made in (second, third):
+        made.mean.copy_(first.mean)
+        made.std.copy_(first.std)
     settings = replace(AGAIN, temperature=1.0, weight=weight)
     curve = train_again(second, told, BASE.images, BASE.labels, settings, job=job)
     assert curve.loss == pytest.approx(expected.loss, rel=1e-4)
     for name, value in first.state_dict().items():
         torch.testing.assert_close(second.state_dict()[name], value, rtol=1e-2, atol=1e-3)
-    turned = train_again(student(), told.roll(1, dims=1), BASE.images, BASE.labels, settings,
+    turned = train_again(third, told.roll(1, dims=1), BASE.images, BASE.labels, settings,
                          job=job)  # fmt: skip
     assert turned.loss != pytest.approx(expected.loss, rel=1e-2)
 
@@ -114,6 +117,9 @@ def test_it_is_a_student_of_its_own_and_trained_once(tmp_path: Path) -> None:
     assert encoded.name == f"{first.name}, born again" and not made.sees_teacher_images
     assert encoded.hash != first.encode(work()).hash
     assert encoded.recipe["training"] and encoded.recipe["again"]
+    theirs, own = first.network(work()), made.network(work())
+    assert own.mean.equal(theirs.mean) and own.std.equal(theirs.std)
+    assert not own.mean.equal(torch.full((3, 1, 1), 0.5))
     assert len(encoded.curve["loss"]) == len(encoded.curve["validation"]) == 1
     files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
     assert made.encode(work()).hash == encoded.hash
