@@ -36,7 +36,7 @@ from syntrans_l2l.algorithms.scoring import episode_scores, given_of
 from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.algorithms.stages import Stages
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets.features import FeatureBenchmark
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
 from syntrans_l2l.episodes.episodes import Episodes, sample_episodes
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.evaluation.statistics import episode_accuracies, standard_error

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from syntrans_l2l.datasets import FewShotData as FewShotData
     from syntrans_l2l.datasets import Split as Split
     from syntrans_l2l.datasets import benchmark as benchmark
-    from syntrans_l2l.datasets.features import FeatureBenchmark as FeatureBenchmark
+    from syntrans_l2l.datasets.feature_file import FeatureBenchmark as FeatureBenchmark
     from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark as ImageFolderBenchmark
     from syntrans_l2l.encoders.checkpoint import Checkpoint as Checkpoint
     from syntrans_l2l.episodes.class_names import class_names as class_names
@@ -60,7 +60,7 @@ _HOMES = {
     "BankFile": "semantics.bank_file",
     "Checkpoint": "encoders.checkpoint",
     "EpisodicProtoNet": "methods.episodic_protonet",
-    "FeatureBenchmark": "datasets.features",
+    "FeatureBenchmark": "datasets.feature_file",
     "FewShotData": "datasets",
     "FromModule": "methods.from_module",
     "ImageFolderBenchmark": "datasets.image_folder",

@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets.features import FeatureBenchmark
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.experiment.config import load_experiment
 from syntrans_l2l.semantics.text_encoder import VectorFile

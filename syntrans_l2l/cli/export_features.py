@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from syntrans_l2l.cache import Cache
     from syntrans_l2l.cli.bars import bar
-    from syntrans_l2l.datasets.features import save_features
+    from syntrans_l2l.datasets.feature_file import save_features
     from syntrans_l2l.experiment.config import load_experiment
     from syntrans_l2l.places import Places
 

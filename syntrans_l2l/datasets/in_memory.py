@@ -4,7 +4,8 @@ from pathlib import Path
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import SPLITS, FewShotData
-from syntrans_l2l.datasets.features import FeatureBenchmark, FeatureData
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
+from syntrans_l2l.datasets.features import FeatureData
 from syntrans_l2l.progress import Progress, silent
 
 

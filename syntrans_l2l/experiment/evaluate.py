@@ -12,7 +12,8 @@ import torch
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets import benchmark
 from syntrans_l2l.datasets.base import Benchmark, FewShotData
-from syntrans_l2l.datasets.features import FeatureBenchmark, FeatureData, feature_data
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
+from syntrans_l2l.datasets.features import FeatureData, feature_data
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.in_memory import FeaturesInMemory, InMemory
 from syntrans_l2l.experiment.experiment import Experiment

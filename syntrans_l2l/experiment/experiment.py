@@ -11,7 +11,7 @@ import torch
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import Benchmark
-from syntrans_l2l.datasets.features import FeatureBenchmark
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
 from syntrans_l2l.encoders.base import Encoder, Workspace
 from syntrans_l2l.encoders.brought import FeaturesOfTheData
 from syntrans_l2l.encoders.clip import ClipEncoder, Teacher

@@ -8,7 +8,7 @@ import torch
 from syntrans_l2l.array_file import read_arrays
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import SPLITS, Benchmark, FewShotData, Split
-from syntrans_l2l.datasets.features import FeatureBenchmark
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
 from syntrans_l2l.datasets.images import ImageBenchmark
 from syntrans_l2l.episodes.episode_file import EpisodeFile
 from syntrans_l2l.episodes.episodes import cached_episodes

@@ -6,7 +6,7 @@ from syntrans_l2l.algorithms.settings import SynTransSettings
 from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.cub import Cub
 from syntrans_l2l.datasets.fc100 import Fc100
-from syntrans_l2l.datasets.features import FeatureBenchmark
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
 from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.mini_imagenet import MiniImagenet

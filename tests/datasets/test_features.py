@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.datasets.features import FeatureBenchmark, feature_data, save_features
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark, save_features
+from syntrans_l2l.datasets.features import feature_data
 
 CONTENT: dict[str, Any] = {
     "features": np.arange(24, dtype=np.float64).reshape(8, 3),

@@ -16,7 +16,8 @@ from syntrans_l2l.cache import Cache
 from syntrans_l2l.cli.export_features import main as export
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.datasets.cifar_fs import CifarFs
-from syntrans_l2l.datasets.features import FeatureBenchmark, FeatureData, feature_data
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
+from syntrans_l2l.datasets.features import FeatureData, feature_data
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.encoders.base import Workspace
 from syntrans_l2l.encoders.brought import TeacherFeatures

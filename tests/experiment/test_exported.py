@@ -13,7 +13,7 @@ from PIL import Image
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.cifar_fs import CifarFs
 from syntrans_l2l.datasets.decoding import decode
-from syntrans_l2l.datasets.features import FeatureBenchmark
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
 from syntrans_l2l.datasets.generated import Generated
 from syntrans_l2l.datasets.image_folder import ImageFolderBenchmark
 from syntrans_l2l.datasets.in_memory import InMemory

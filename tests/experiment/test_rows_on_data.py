@@ -14,7 +14,8 @@ from torch import Tensor
 import syntrans_l2l as sl
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.datasets.features import FeatureBenchmark, feature_data
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
+from syntrans_l2l.datasets.features import feature_data
 from syntrans_l2l.experiment.evaluate import bar
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.methods.task_training import TaskTraining

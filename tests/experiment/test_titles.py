@@ -6,7 +6,7 @@ from pathlib import Path
 from command_line import features_file
 
 from syntrans_l2l.cache import Cache
-from syntrans_l2l.datasets.features import FeatureBenchmark
+from syntrans_l2l.datasets.feature_file import FeatureBenchmark
 from syntrans_l2l.experiment.experiment import Experiment
 from syntrans_l2l.experiment.row import Row
 from syntrans_l2l.methods.protonet import ProtoNet
