@@ -65,6 +65,11 @@ class ClassTable:
             text_encoder = text_encoder or semantics.source
             semantics = semantics.vectors
         if semantics is not None and (semantics.ndim != 2 or semantics.shape[1] != len(self.mean)):
+            if not len(self.mean):
+                raise ValueError(
+                    "this SynTrans has no bridge, so it takes no class vectors: fit it with "
+                    "class_vectors, or leave semantics out"
+                )
             trained = f", {self.text_encoder}" if self.text_encoder else ""
             raise ValueError(
                 f"semantics must be class vectors [C, {len(self.mean)}], got "
@@ -99,7 +104,7 @@ class ClassTable:
 
     def centred(self, vectors: Tensor) -> Tensor:
         """Class vectors [C, M] as a text encoder gives them, as the bridge takes them."""
-        return centre(vectors.to(self.mean.device), self.mean)
+        return centre(vectors.to(self.mean), self.mean)  # and its type: plugins of true precision
 
     def _checked_task(
         self,
@@ -111,12 +116,13 @@ class ClassTable:
     ) -> tuple[Tensor, Tensor]:
         """Labels [n] and class ids [N]; raises as `checked_task` does, for this table."""
         table = self.aligned_vectors if self.semantics is None else self.semantics
-        known = self.left_out if base else table
+        known, count = self.left_out if base else table, len(self.left_out)
+        if base and not count:
+            raise ValueError("base=True, and this SynTrans knows no base classes: leave it out")
         checked = checked_task(support, labels, class_ids, None if known is None else len(known))
-        vectors, count = self.semantics, len(self.left_out)
-        if base and vectors is not None and len(vectors) != count:
+        if base and table is not None and len(table) != count:
             raise ValueError(
                 f"base=True needs the vectors of the {count} base classes, got "
-                f"{len(vectors)}: call set_classes_(vectors)"
+                f"{len(table)}: call set_classes_(vectors)"
             )
         return checked

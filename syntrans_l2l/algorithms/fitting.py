@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from syntrans_l2l.algorithms.fitting_checks import check_fit
 from syntrans_l2l.algorithms.labelled_features import LabelledFeatures
 from syntrans_l2l.algorithms.mixing import MIX, STAGE_4, Choice, Selection, select
 from syntrans_l2l.algorithms.parts import FittedParts
@@ -64,7 +65,7 @@ def fit_syntrans(
     """
     size = EpisodeSize(ways=ways, shots=shots, queries=queries, episodes=episodes)
     settings = settings or SynTransSettings()
-    _check(base, validation, settings, ways=ways, shots=shots)
+    check_fit(base, validation, settings, ways=ways, shots=shots)
     drawn = sample_episodes(validation.split(), size, seed=job.seed, progress=job.progress)
     return fit_on_episodes(base, validation, drawn, settings, job=job, cache=cache)
 
@@ -94,7 +95,7 @@ def fit_on_episodes(
         ValueError: base and validation do not fit each other.
     """
     settings = settings or SynTransSettings()
-    _check(base, validation, settings, ways=episodes.ways, shots=episodes.shots)
+    check_fit(base, validation, settings, ways=episodes.ways, shots=episodes.shots)
     stages = Stages(base=base, settings=settings, job=job, cache=cache)
     grid = _grid(stages, validation)
     accuracy: dict[str, list[float]] = {}
@@ -131,39 +132,6 @@ def _made(stages: Stages, choice: Choice, episodes: Episodes) -> "SynTrans":
         reconstructor.bridges.requires_grad_(False)
     algorithm.choice = choice
     return algorithm
-
-
-def _check(
-    base: LabelledFeatures,
-    validation: LabelledFeatures,
-    settings: SynTransSettings,
-    *,
-    ways: int,
-    shots: int,
-) -> None:
-    """Raise ValueError where the two do not fit each other, the settings or the episodes."""
-    widths = base.features.shape[1], validation.features.shape[1]
-    if widths[0] != widths[1]:
-        raise ValueError(
-            f"base features have width {widths[0]}, validation features {widths[1]}: one encoder "
-            "must make both"
-        )
-    vectors, others = base.class_vectors, validation.class_vectors
-    if (vectors is None) != (others is None):
-        raise ValueError("give class_vectors to base and validation, or to neither")
-    if vectors is not None and others is not None and vectors.shape[1] != others.shape[1]:
-        raise ValueError(
-            f"base class_vectors have width {vectors.shape[1]}, validation's {others.shape[1]}: "
-            "one text encoder must make both"
-        )
-    if len(validation.class_names) < ways:
-        raise ValueError(
-            f"{ways} ways asked for, but validation has only {len(validation.class_names)} "
-            "classes; lower the ways"
-        )
-    if validation.aligned is not None and validation.aligned.vectors is None:
-        raise ValueError("the validation classes' aligned vectors are missing: give all of them")
-    settings.check(base.class_counts(), ways=ways, shots=shots)
 
 
 def _grid(stages: Stages, validation: LabelledFeatures) -> dict[str, list[Any]]:

@@ -66,6 +66,7 @@ class LabelledFeatures:
         if class_vectors is not None:
             self.class_vectors = _numbers(class_vectors, "class_vectors")
         self.class_names = tuple(str(name) for name in class_names)
+        self.named = bool(self.class_names)
         self.aligned = None if aligned is None else _checked(aligned)
         self._check()
         if not self.class_names:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.algorithms.syntrans import SynTrans
 from syntrans_l2l.datasets.base import SPLITS
+from syntrans_l2l.semantics.bank import SemanticBank
 
 if find_spec("pytorch_lightning") is None:
     raise ImportError(
@@ -37,8 +38,11 @@ class LightningSynTrans(_EpisodicModule):  # type: ignore[misc]
 
     Args:
         algorithm: what is trained, with all of its parameters that require gradients.
-        semantics: class vectors [C, M] of the "train", "validation" and "test" tasks' classes;
-            None where all tasks are of the classes of the algorithm's own table.
+        semantics: class vectors [C, M] of the "train", "validation" and "test" tasks' classes, or
+            banks, which bring the names; None where all tasks are of the classes of the
+            algorithm's own table.
+        aligned: text of the same splits' classes [C, A] in the space that it shares with images,
+            for an algorithm that weighs it.
         loss: of logits and labels.
         base: whether the training classes are those of the algorithm's memory, which must then
             not see them (`SynTrans.adapt`).
@@ -53,8 +57,9 @@ class LightningSynTrans(_EpisodicModule):  # type: ignore[misc]
     def __init__(
         self,
         algorithm: SynTrans,
-        semantics: Mapping[str, Tensor] | None = None,
+        semantics: Mapping[str, Tensor | SemanticBank] | None = None,
         *,
+        aligned: Mapping[str, Tensor] | None = None,
         loss: Callable[[Tensor, Tensor], Tensor] | None = None,
         base: bool = False,
         **settings: float,
@@ -71,6 +76,7 @@ class LightningSynTrans(_EpisodicModule):  # type: ignore[misc]
             raise ValueError(f"semantics lacks the class vectors of {', '.join(missing)}")
         self.algorithm = algorithm
         self.semantics = semantics
+        self.aligned = aligned or {}
         self.loss = loss or nn.CrossEntropyLoss()
         self.base = base
 
@@ -91,8 +97,8 @@ class LightningSynTrans(_EpisodicModule):  # type: ignore[misc]
         order = torch.sort(labels, stable=True).indices.view(ways, shots + queries)
         support, query = order[:, :shots].flatten(), order[:, shots:].flatten()
         if self.semantics is not None:
-            table = self.semantics[self._split()].to(self.algorithm.mean)  # true-precision plugins
-            self.algorithm.set_classes_(table)
+            split = self._split()
+            self.algorithm.set_classes_(self.semantics[split], aligned=self.aligned.get(split))
         class_ids = getattr(batch, "class_ids", None)
         base = self.base and self.training
         self.algorithm.adapt(data[support], labels[support], class_ids, base=base)

@@ -114,7 +114,9 @@ class SynTrans(Pretrained, _BaseLearner):
             labels: 0 to N - 1, [n]; a tensor, an array or a list.
             class_ids: rows of the table of class vectors, [N]: those of label 0, 1, ...
             base: the ids are those of base classes, in meta-training: attention does not see
-                them, and each class's bridge is the one that was fitted without it.
+                them, and each w_s is made by the bridge that was fitted without its class. The
+                parts of the logit that compare queries with text, and the whitened view, were
+                fitted on all base classes.
 
         Raises:
             TypeError: called as MAML's `adapt(loss)`.

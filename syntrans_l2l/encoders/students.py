@@ -56,7 +56,13 @@ class BaseStudent:
         return self.untrained(0).name if self.make else "student"
 
     def check(self, size: int | None) -> None:
-        check_picture(self.untrained(0), require_images(self.name, size))
+        student, training = self.untrained(0), self.training
+        if not student.pretrained and (training.epochs < 1 or training.batch_size < 2):
+            raise ValueError(
+                "BaseTraining needs epochs of 1 or more and a batch_size of 2 or more, got "
+                f"{training.epochs} and {training.batch_size}"
+            )
+        check_picture(student, require_images(self.name, size))
 
     def network(self, work: Workspace) -> Student:
         return work.network(self, lambda: self._trained(work))
@@ -97,6 +103,11 @@ class BaseStudent:
             return student.eval()
         data = work.stage_0 or work.data
         train = data.train
+        if not len(train.labels):
+            raise ValueError(
+                f"{data.name} has no base image to train {student.name} on: add train classes, or "
+                "take a pretrained student"
+            )
         # the factory's settings show in the weights' start and in the layers without weights
         key = {
             **self.recipe(seen_once(student), work.job.seed),

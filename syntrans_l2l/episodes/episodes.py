@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from syntrans_l2l.cache import Cache, Key
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.episodes.size import EpisodeSize
 from syntrans_l2l.progress import Progress, silent
@@ -119,5 +120,5 @@ def cached_episodes(
         return {"class_ids": drawn.class_ids, "support": drawn.support, "query": drawn.query}
 
     drawn_as = {"ways": size.ways, "shots": size.shots, "queries": size.queries,
-                "count": size.episodes, "seed": seed}  # fmt: skip
+                "count": size.episodes, "seed": seed, "code": code_digest(__name__)}  # fmt: skip
     return Episodes(**cache.get("episodes", {**key, **drawn_as}, make))

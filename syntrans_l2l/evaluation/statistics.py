@@ -25,7 +25,10 @@ def mean_ci95(values: Tensor) -> Mean:
         ValueError: fewer than two values, or one that is not finite.
     """
     if values.ndim != 1 or len(values) < 2 or not values.isfinite().all():
-        raise ValueError(f"need two or more finite values, got {list(values.shape)}")
+        wrong = int((~values.isfinite()).sum())
+        raise ValueError(
+            f"need two or more finite values, got {list(values.shape)}, {wrong} of them not finite"
+        )
     half_width = t95(len(values) - 1) * standard_error(values)
     return Mean(float(values.double().mean()), half_width)
 

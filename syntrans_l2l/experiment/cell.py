@@ -175,8 +175,9 @@ class Cell:
     def _id(self, reference: Reference | None, known: Mapping[str, str]) -> str:
         """What determines the record."""
         compared = "" if reference is None else tensor_digest({"accuracies": reference.accuracies})
-        size = astuple(self.size)
-        return digest({**known, "title": self.row.title, "size": size, "reference": compared})
+        method = self.row.method
+        rest = {"size": astuple(self.size), "first": method.episodes, "reference": compared}
+        return digest({**known, "title": self.row.title, **rest})
 
 
 def _told(row: Row) -> AbstractContextManager[None]:

@@ -1,5 +1,6 @@
 """From configuration files to experiments. The only file of the library that imports gin."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
@@ -50,6 +51,7 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
         experiment: Experiment = gin.get_configurable(Experiment)()
         if experiment.student is not None:
             experiment.student()
+        _check_taken(bindings)
     return experiment
 
 
@@ -64,6 +66,7 @@ def load_mining(file: Path, bindings: list[str]) -> Mining:
     """The mining that a gin file describes; arguments and errors as for `load_experiment`."""
     with _parsed(file, bindings):
         mining: Mining = gin.get_configurable(Mining)()
+        _check_taken(bindings)
     return mining
 
 
@@ -140,6 +143,27 @@ def _refuse_old(name: str, where: str = "") -> None:
             raise ValueError(f"{old} is called {RENAMED[old]} now{where}")
 
 
+def _check_taken(bindings: list[str]) -> None:
+    """Raise ValueError where a macro among `bindings` changes nothing: gin takes any name."""
+    taken = _macros(operative_config())
+    for macro in _macros("\n".join(bindings)):
+        if macro not in taken:
+            raise ValueError(
+                f"{macro} changes nothing here: no setting in use reads %{macro}; read here: "
+                f"{', '.join(taken) or 'none'}"
+            )
+
+
+def _macros(text: str) -> list[str]:
+    """The names without a dot that a text sets."""
+    statements = ConfigParser(StringIO(text), _Names())
+    return [
+        str(each.selector)
+        for each in statements
+        if isinstance(each, BindingStatement) and not each.arg_name
+    ]
+
+
 def _register_own(module: ModuleType) -> None:
     """What a module of the file's author defines, as NAME or MODULE.NAME."""
     for name, thing in own_names(module).items():
@@ -176,4 +200,5 @@ def operative_config() -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """The message, without the address in memory that gin adds to the name of what failed."""
+    return re.sub(r" \(<[^>]*>\)", "", " ".join(str(error).split()))

@@ -55,13 +55,14 @@ def finished_algorithm(
     validation = walk.cell(rows[title], arena, shots).draw("validation")
     algorithm = method.fit(arena, validation)
     seen = method.seen(arena)
-    if (bank := seen.semantics) is not None:
+    bank = seen.semantics
+    if bank is not None or seen.aligned_text is not None:
         names = arena.data.test.class_names
         encoder_of_text = rows[title].text_encoder or experiment.text_encoder
         algorithm.set_classes_(
-            bank.select(names),
+            bank.select(names) if bank else None,
             names,
-            text_encoder=bank.source,
+            text_encoder=bank.source if bank else "",
             prompt=str(encoder_of_text.key().get("prompt", "")) if encoder_of_text else "",
             aligned=seen.aligned_text.select(names) if seen.aligned_text else None,
         )

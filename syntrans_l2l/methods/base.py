@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 
 import torch
@@ -168,11 +168,12 @@ class Method(ABC):
     def settings(self) -> dict[str, object]:
         """All settings that change the result, for cache keys and records.
 
-        These are the fields of a dataclass, and else what the object holds.
+        These are the fields of a dataclass, and else what the object holds; also where a plain
+        class is made of a dataclass.
         """
-        names = (
-            [each.name for each in fields(self) if each.init] if is_dataclass(self) else vars(self)
-        )
+        names: Iterable[str] = vars(self)
+        if is_dataclass(self) and "__dataclass_fields__" in vars(type(self)):
+            names = [each.name for each in fields(self) if each.init]
         return {name: plain(getattr(self, name)) for name in names if name not in ("name", "title")}
 
 

@@ -38,12 +38,20 @@ def centred_vectors(
 def shared_vectors(arena: Arena, name: str) -> dict[str, Tensor]:
     """Normalised vectors of the classes that are recognised, [C, A], in the images' space.
 
-    They meet `Arena.shared_features`: the aligned text where there is any, else the semantics.
+    They meet `Arena.shared_features`.
 
     Raises:
-        ValueError: no semantics, or class vectors of another width than the features.
+        ValueError: no semantics, no space that images and text share, or class vectors of another
+            width than the features.
     """
-    bank = arena.aligned_text or required_bank(arena, name)
+    required_bank(arena, name)
+    if (bank := arena.aligned_text) is None:
+        raise ValueError(
+            f"{name} compares text with images, and {arena.student_name} shares no space with a "
+            "text: give its Row the encoder 'distilled' or 'teacher', say "
+            "FeatureBenchmark.shared_space = True where the features are a CLIP's, or set "
+            f"shared_space = False of {name}"
+        )
     width = arena.shared_features()["test"].shape[1]
     if bank.vectors.shape[1] != width:
         raise ValueError(

@@ -3,17 +3,20 @@
 import copy
 import inspect
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from syntrans_l2l.code import code_digest
 from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import gathered
 from syntrans_l2l.methods.base import Arena, Method, Predictor, snake_case
 from syntrans_l2l.methods.failures import told_of
-from syntrans_l2l.methods.settings import plain
+from syntrans_l2l.methods.settings import plain, values_within
 
+_TORCHS_OWN = frozenset(vars(nn.Module()))
 _LEARN = ("fit_", "process_support_set")  # learn2learn's name and easyfsl's
 
 
@@ -53,11 +56,16 @@ class FromModule(Method):
         self.name = self.name or snake_case(kind.__name__)
         says = getattr(self.module, "is_transductive", None)
         self.is_transductive |= callable(says) and bool(says())
+        held = {name: each for name, each in vars(self.module).items() if name not in _TORCHS_OWN}
         self._settings = {
             "module": plain(self.module if isinstance(self.module, nn.Module) else kind),
-            "values": {
-                name: value for name, value in vars(self.module).items() if _is_setting(name, value)
+            "values": values_within(SimpleNamespace(**held)),
+            "functions": {
+                name: f"{each.__qualname__} {code_digest(each)}"
+                for name, each in held.items()
+                if inspect.isroutine(each)
             },
+            "is_transductive": self.is_transductive,
         }
 
     def settings(self) -> dict[str, object]:
@@ -90,8 +98,3 @@ class FromModule(Method):
             return logits
 
         return Predictor(predict)
-
-
-def _is_setting(name: str, value: object) -> bool:
-    """Whether an attribute is a plain value that somebody chose."""
-    return not name.startswith("_") and isinstance(value, bool | int | float | str | None)

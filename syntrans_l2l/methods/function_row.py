@@ -13,6 +13,7 @@ from syntrans_l2l.episodes.gathering import cache_sized, gathered
 from syntrans_l2l.methods.base import Arena, Method, Predictor, readable
 from syntrans_l2l.methods.class_vectors import centred_vectors, required_bank
 from syntrans_l2l.methods.failures import told_of
+from syntrans_l2l.methods.settings import values_within
 
 # support [E, N, K, D], query [E, N * Q, D] and, where text is used, text [E, N, M]
 # -> logits [E, N * Q, N]
@@ -68,6 +69,7 @@ class FunctionRow(Method):
         return {
             "uses_text": self.uses_text,
             "is_transductive": self.is_transductive,
+            "values": values_within(self.function),
         }
 
     def check(self, base: Mapping[str, int], *, ways: int, shots: int) -> None:
@@ -164,10 +166,12 @@ def row(
         is_transductive: whether the queries of an episode see each other.
 
     Raises:
-        TypeError: the function's parameters do not fit `uses_text`.
+        TypeError: the function's parameters do not fit `uses_text`, or nothing names the row.
     """
 
     def made(function: Function) -> FunctionRow:
+        if not name and not hasattr(function, "__name__"):
+            raise TypeError(f"{function!r:.80} has no name: write row(name=...)")
         return FunctionRow(
             function=function,
             name=name or function.__name__,

@@ -60,13 +60,13 @@ class SemFew(Method):
             return Scores.concatenate(parts)
 
         tried = scores("validation", validation)
-        alphas = [1.0, *(1.0 - share for share in self.shares)]
-        alpha = choose(alphas, lambda value: tried.logits(Mix(value)), validation)
+        shares = [0.0, *self.shares]
+        share = choose(shares, lambda value: tried.logits(Mix(1.0 - value)), validation)
         grid: dict[str, object] = {"k": list(self.shares)}
-        chosen = selected({"k": round(1.0 - alpha, 2)}, grid, validation)
+        chosen = selected({"k": share}, grid, validation)
 
         def predict(episodes: Episodes) -> Tensor:
-            return scores("test", episodes).logits(Mix(alpha))
+            return scores("test", episodes).logits(Mix(1.0 - share))
 
         return Predictor(predict, chosen, "a head on base features")
 

@@ -1,7 +1,10 @@
 """Settings as JSON holds them, for cache keys and records."""
 
+import inspect
+import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -35,6 +38,34 @@ def plain(value: object) -> object:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [plain(each) for each in value]
     return value
+
+
+def values_within(thing: object) -> dict[str, object]:
+    """The plain values that a callable or an object brings along; its code is `code_digest`'s.
+
+    Of a function those that it names outside of itself, and its defaults; of a partial one the
+    arguments too; of an object its attributes.
+    """
+    if isinstance(thing, partial):
+        given = {"args": thing.args, "keywords": thing.keywords}
+        return {**_only_plain(given), "of": values_within(thing.func)}
+    if inspect.isfunction(thing):
+        named = inspect.getclosurevars(thing)
+        defaults = {"defaults": thing.__defaults__, "keywords": thing.__kwdefaults__}
+        return _only_plain({**named.globals, **named.nonlocals, **defaults})
+    return _only_plain(getattr(thing, "__dict__", {}))
+
+
+def _only_plain(values: Mapping[str, object]) -> dict[str, object]:
+    """Of `values` what JSON can hold once it is made plain."""
+    found = {}
+    for name, value in values.items():
+        try:
+            json.dumps(made := plain(value))
+        except (TypeError, ValueError):
+            continue
+        found[name] = made
+    return found
 
 
 def _is_tensor(value: object) -> bool:

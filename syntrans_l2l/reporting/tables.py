@@ -117,6 +117,8 @@ def _caption(board: Board, quotes: Sequence[Quote], ranked: bool, controlled: bo
     ]
     if ranked:
         parts.append("Rank: mean over the columns, ties share theirs, complete rows only.")
+    if any(title(record).startswith("SynTrans") for record in board.records):
+        parts.append("SynTrans is this package's reconstruction, not its authors' code.")
     if controlled:
         parts.append(
             f"{MINUS_SHUFFLED[0].upper()}{MINUS_SHUFFLED[1:]}: paired difference to the row's own "

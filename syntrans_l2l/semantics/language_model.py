@@ -131,7 +131,7 @@ class CausalModel:
 
 
 def on_device(model: Any) -> Any:
-    """The model in eval mode: on the GPU in its half precision, or on the CPU in float32."""
+    """The model in eval mode, in half precision where the device computes it, else in float32."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return model.to(device=device, dtype=resolve("auto", device)).eval()
 

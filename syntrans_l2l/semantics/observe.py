@@ -150,14 +150,25 @@ class Observer:
 
 
 class Observation:
-    """An observer and its pictures as a describer: of the classes in the pictures alone.
+    """An observer and base images as a describer: of the classes in the pictures alone.
+
+    What a describer writes is the text of all episodes, and the support of one may be queries of
+    another: support images go to `Observer.observe`, an episode at a time.
 
     Args:
         observer: who looks.
         pictures: at what.
+
+    Raises:
+        TypeError: pictures of another type.
     """
 
-    def __init__(self, observer: Observer, pictures: BaseImages | SupportImages) -> None:
+    def __init__(self, observer: Observer, pictures: BaseImages) -> None:
+        if not isinstance(pictures, BaseImages):
+            raise TypeError(
+                f"an Observation is of BaseImages, not {type(pictures).__name__}: support images "
+                "go to Observer.observe, an episode at a time"
+            )
         self.observer = observer
         self.pictures = pictures
         self.source = f"{observer.model.source} on {pictures.declared}"

@@ -43,6 +43,8 @@ def _fingerprint(folder: Path) -> str:
     sha = hashlib.sha256()
     # and the folders of sentence-transformers' modules, such as 1_Pooling
     for file in sorted([*folder.glob("*.*"), *folder.glob("[0-9]_*/*.*")]):
+        if not file.is_file():  # such as .git, or the hub's .cache
+            continue
         size = file.stat().st_size
         written = file.stat().st_mtime_ns if size > _WHOLE else ""
         sha.update(f"{file.relative_to(folder)} {size} {written}\n".encode())

@@ -25,7 +25,8 @@ class BridgeTraining:
         dropout: in both directions.
         condition_on_visual: whether G_sv sees the support's mean.
         both_ways: whether the visual-to-semantic direction is trained too.
-        contrast: weight of the cross-entropy of `16 cos(z, G_sv(s_j))`.
+        contrast: weight of the cross-entropy of `16 cos(G_sv(s_y), mu_j)` over the base classes'
+            centres mu_j: what is made of a class's text is nearest to its own centre.
         cycle: weight of the two cycles.
         epochs: passes over the base features.
         batch_size: features a step.

@@ -45,9 +45,9 @@ def meta_train(
 ) -> None:
     """Train `classifier` in place and leave it frozen, in eval mode.
 
-    The classes of each step's episodes all come from one fold, whose bridge has not seen them;
-    training the reconstructor on classes that its bridge was fitted on costs accuracy
-    (method.md measures -4.8 at 1-shot).
+    The classes of each step's episodes all come from one fold, whose bridge has not seen them
+    (where there is one fold only, it has). Training the reconstructor on classes that its bridge
+    was fitted on cost 4.8 points at 1 shot in a trial before this package.
 
     Args:
         classifier: to train.

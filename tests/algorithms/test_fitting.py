@@ -204,6 +204,19 @@ def test_number_types_of_numpy_and_lists_are_taken() -> None:
     assert plain.features.dtype == torch.float32
 
 
+def test_validation_classes_must_be_others() -> None:
+    """Red before: selected on classes that bridges had learned from, and nothing was said."""
+    base = LabelledFeatures(**features(class_names=[*"abcdefgh"]))
+    again = LabelledFeatures(
+        **features(features=features()["features"] + 1, class_names=[*"hijklmno"])
+    )
+    with pytest.raises(ValueError, match=r"share classes \(h\): "):
+        fit_syntrans(base, again, SETTINGS, **SMALL)
+    unnamed = LabelledFeatures(**features())
+    with pytest.raises(ValueError, match="share classes: "):
+        fit_syntrans(unnamed, unnamed, SETTINGS, **SMALL)
+
+
 SIZES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = [
     ({}, features(features=np.ones((96, D + 1))), {}, "width 8, validation features 9"),
     ({}, features(class_vectors=None), {}, "class_vectors to base and validation, or to neither"),
@@ -236,7 +249,8 @@ def test_what_does_not_fit_is_told_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(stages, "fit_bridges")
-    one, other = (LabelledFeatures(**(each or features())) for each in (base, validation))
+    one = LabelledFeatures(**(base or features()))
+    other = LabelledFeatures(**(validation or features(features=features()["features"] + 1)))
     with pytest.raises(ValueError, match=message) as caught:
         fit_syntrans(one, other, **{"settings": SETTINGS, **SMALL, **changes})
     assert "\n" not in str(caught.value)
@@ -262,4 +276,6 @@ def test_attention_needs_a_class_outside_the_episode(
     with pytest.raises(ValueError, match="8-way episodes of 8 base classes leave attention no"):
         algorithm.adapt(torch.randn(8, D), torch.arange(8), torch.arange(8), base=True)
     one = replace(SETTINGS, folds=1, attention=False)
-    assert fit_syntrans(given[0], given[0], one, ways=8, queries=4, episodes=5).choice is not None
+    base = given[0]
+    others = LabelledFeatures(base.features + 1, base.labels, base.class_vectors)
+    assert fit_syntrans(base, others, one, ways=8, queries=4, episodes=5).choice is not None

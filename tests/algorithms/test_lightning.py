@@ -13,6 +13,7 @@ from syntrans_l2l import SynTrans, semantic_tasksets, untrained_classifier
 from syntrans_l2l.algorithms.lightning import LightningSynTrans
 from syntrans_l2l.datasets.base import SPLITS, FewShotData
 from syntrans_l2l.episodes.tasks import SemanticTaskset
+from syntrans_l2l.semantics.bank import SemanticBank
 
 EpisodicBatcher = importlib.import_module("learn2learn.utils.lightning").EpisodicBatcher
 D, M = 8, 5
@@ -129,6 +130,20 @@ def test_settings_are_learn2learns(data: FewShotData) -> None:
     assert ours.hparams["train_shots"] == 2
     with pytest.raises(TypeError, match=r"unknown settings \['shots'\]; known: train_ways"):
         module(data, shots=1)
+
+
+def test_banks_bring_names_and_aligned_text_stays(data: FewShotData) -> None:
+    """Red before: each step wiped the aligned text and the names."""
+    ours, aligned = module(data), tables(data)
+    banks = {
+        split: SemanticBank(getattr(data, split).class_names, each, "text")
+        for split, each in tables(data).items()
+    }
+    own = LightningSynTrans(ours.algorithm, banks, aligned=aligned, **SIZES)
+    own.train().meta_learn(SemanticTaskset(data.train, 4, 5).sample(), 0, 4, 2, 3)
+    assert own.algorithm.class_names == tuple(data.train.class_names)
+    expected = nn.functional.normalize(aligned["train"])
+    torch.testing.assert_close(own.algorithm.aligned_vectors, expected)
 
 
 def test_bad_tasks_and_tables(data: FewShotData) -> None:

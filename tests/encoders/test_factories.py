@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,17 @@ def test_students_that_do_not_fit_the_pictures(make: Any, size: int, message: st
         BaseStudent(make, ONE).check(size)
     assert "\n" not in str(caught.value)
     BaseStudent(make, ONE).check(224)
+
+
+def test_trainings_that_cannot_be_done(data: FewShotData, tmp_path: Path) -> None:
+    """Red before: errors of the schedule and of a maximum over nothing, in the middle of a run."""
+    for training in (BaseTraining(epochs=0), BaseTraining(batch_size=1)):
+        with pytest.raises(ValueError, match=r"epochs of 1 or more and a batch_size of 2 or more"):
+            BaseStudent(lambda: resnet12(4), training).check(32)
+    none = replace(data.train, images=data.train.images[:0], labels=data.train.labels[:0])
+    work = Workspace(data=replace(data, train=none), cache=Cache(tmp_path), job=Job())
+    with pytest.raises(ValueError, match=r"no base image to train resnet12, width 4 on: add"):
+        BaseStudent(lambda: resnet12(4), ONE).encode(work)
 
 
 def test_what_is_no_feature_vector_is_refused() -> None:

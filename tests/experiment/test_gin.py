@@ -110,6 +110,20 @@ def test_mistakes_are_named_with_file_and_line(tmp_path: Path) -> None:
         load_experiment(tmp_path / "none.gin", [])
 
 
+def test_a_macro_that_nothing_reads_is_refused(tmp_path: Path) -> None:
+    """Red before: gin takes any name, so a slip of the pen changed nothing and was not told."""
+    file = tmp_path / "mine.gin"
+    file.write_text(
+        "include 'datasets/features.gin'\ninclude 'methods/protonet.gin'\n"
+        "Experiment.methods = [@cosine/ProtoNet()]\n"
+    )
+    assert load_experiment(file, ["FEATURES = 'own.npz'"]).dataset.name == "own"
+    with pytest.raises(ValueError, match=r"^\S*mine.gin: FEATURE changes .*read here: FEATURES$"):
+        load_experiment(file, ["FEATURE = 'own.npz'"])
+    with pytest.raises(ValueError, match=r"VECTORS changes nothing .*DESCRIPTORS, SENTENCE_ENC"):
+        load_experiment(Path("syntrans_cifarfs_ablation.gin"), ["VECTORS = 'own.npz'"])
+
+
 def test_files_of_other_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder `datasets` on sys.path once made gin take `datasets/` for a package."""
     (tmp_path / "datasets").mkdir()

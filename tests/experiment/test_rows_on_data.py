@@ -137,6 +137,16 @@ def test_images_by_name_by_folder_and_in_memory(tmp_path: Path) -> None:
     assert sheet.name == "mine_episode.png" and sheet.stat().st_size > 10_000
 
 
+def test_a_row_over_more_episodes_is_another_record(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Red before: the record of 5 episodes was found again."""
+    for count in (5, 9):
+        theirs = sl.FromModule(module=PrototypicalNetworks(), name="theirs", episodes=count)
+        results = sl.evaluate([theirs], data=files[0], out=tmp_path / "out", **SMALL)
+        assert {record.episodes for record in results.records} == {count}
+
+
 def test_results_show_themselves(files: tuple[Path, Path]) -> None:
     clip, _ = files
     results = sl.evaluate(

@@ -54,6 +54,17 @@ def test_settings_of_a_plain_class_know_what_networks_hold() -> None:
     assert _Plain(first, 1, 2).settings()["steps"] == [1, 2]
 
 
+def test_settings_of_a_plain_class_made_of_a_dataclass_are_all_that_it_holds() -> None:
+    """Red before: the fields of the dataclass alone, so that another `strength` was the same."""
+
+    class Shrunk(ProtoNet):
+        def __init__(self, strength: float) -> None:
+            super().__init__("cosine")
+            self.strength = strength
+
+    assert Shrunk(0.1).settings() == {"distance": "cosine", "strength": 0.1}
+
+
 class _Plain(Method):
     name = "plain"
 

@@ -38,7 +38,8 @@ def shared(arena: Arena) -> Arena:
     """The arena with class vectors of the features' width."""
     names = arena.data.class_names
     vectors = torch.randn(len(names), VISUAL, generator=torch.Generator().manual_seed(5))
-    return replace(arena, semantics=SemanticBank(names, vectors, "shared"))
+    bank = SemanticBank(names, vectors, "shared")
+    return replace(arena, semantics=bank, aligned_text=bank)
 
 
 def prepared(method: Any, arena: Arena) -> Predictor:
@@ -224,10 +225,12 @@ def test_text_helps_where_it_explains_the_features(arena: Arena, method: Any) ->
     assert method.uses_text and not method.is_transductive and not method.uses_teacher_images
 
 
-def test_a_shared_space_is_checked(arena: Arena) -> None:
+def test_a_shared_space_is_checked(arena: Arena, shared: Arena) -> None:
     for method in (ZeroShot(), TipAdapter()):
         with pytest.raises(ValueError, match=r"width 24.*width 4.*shared_space = False"):
-            prepared(method, arena)
+            prepared(method, replace(arena, aligned_text=arena.semantics))
+        with pytest.raises(ValueError, match=r"shares no space with a text: .*'distilled'"):
+            prepared(method, replace(shared, aligned_text=None))  # the widths agree by chance
     for each in LEARNERS:
         with pytest.raises(ValueError, match="needs class vectors"):
             prepared(each, replace(arena, semantics=None))

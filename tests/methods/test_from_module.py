@@ -66,6 +66,8 @@ def test_settings_tell_modules_apart() -> None:
         PrototypicalNetworks(head, use_softmax=True),
         l2l.nn.SVClassifier(max_iters=15),
         l2l.nn.SVClassifier(max_iters=3),
+        l2l.nn.PrototypicalClassifier(distance=nn.functional.pairwise_distance),
+        l2l.nn.PrototypicalClassifier(distance=nn.functional.cosine_similarity),
     ]
     keys = [digest(FromModule(module=each).settings()) for each in modules]
     assert len(set(keys)) == len(keys)

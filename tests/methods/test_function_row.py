@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,26 @@ def test_a_function_that_wants_its_own_width_is_asked_with_it(arena: Arena) -> N
     weight = torch.eye(7)
     with pytest.raises(ValueError, match=r"^row projected failed: RuntimeError: .*, line \d+\)$"):
         projected.prepare(arena, test).predict(test)
+
+
+def test_settings_know_the_values_that_a_function_names() -> None:
+    """Red before: only the code counted, so another k found the record of the first."""
+
+    def made(k: int) -> FunctionRow:
+        @row
+        def nearest(support: Tensor, query: Tensor) -> Tensor:
+            return query @ support[:, :, :k].mean(2).mT
+
+        return nearest
+
+    def shrunk(support: Tensor, query: Tensor, by: float) -> Tensor:
+        return by * query @ support.mean(2).mT
+
+    assert made(1).settings() == made(1).settings() != made(2).settings()
+    half, third = (row(name="s")(partial(shrunk, by=by)) for by in (0.5, 0.3))
+    assert half.settings() != third.settings()
+    with pytest.raises(TypeError, match=r"has no name: write row\(name=...\)"):
+        row(partial(shrunk, by=0.5))
 
 
 def test_parameters_that_contradict_the_flag() -> None:

@@ -117,6 +117,13 @@ def test_as_a_describer_it_knows_its_classes_alone(data: FewShotData, tmp_path: 
     assert observation.key() != other.key()
 
 
+def test_a_describer_sees_base_images_only(data: FewShotData, episodes: Episodes) -> None:
+    """What it writes is the text of all episodes, where this one's support may be a query."""
+    support = SupportImages(data.test, episodes, 0)
+    with pytest.raises(TypeError, match=r"not SupportImages: .*Observer\.observe"):
+        Observation(Observer(Scripted()), support)  # type: ignore[arg-type]
+
+
 def test_a_real_image_text_model(tmp_path: Path) -> None:
     folder = tiny_models.image_text_model(tmp_path / "llava")
     model = ImageTextModel(str(folder), max_new_tokens=10)

@@ -98,6 +98,7 @@ def test_a_sentence_encoder_takes_the_mean_of_its_tokens(tmp_path: Path) -> None
     ]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    (tmp_path / ".cache").mkdir()  # as the hub leaves one; red before: read as a file
     torch.manual_seed(0)
     config = BertConfig(vocab_size=len(words), hidden_size=16, num_hidden_layers=1,
                         num_attention_heads=2, intermediate_size=16)  # fmt: skip
