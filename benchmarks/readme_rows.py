@@ -13,44 +13,50 @@ from textwrap import fill
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from syntrans_l2l.reporting.collection import Board, boards, collect, newest
 from syntrans_l2l.reporting.grid import Cell, Estimate, Grid
+from syntrans_l2l.reporting.labels import title
 from syntrans_l2l.reporting.readme import ROWS, refreshed
 from syntrans_l2l.reporting.records import Record
 from syntrans_l2l.reporting.render import markdown
 
 
-def short(board: Board, names: Sequence[str]) -> Grid:
+def short(tables: Sequence[Board], names: Sequence[str]) -> Grid:
     """Accuracy for each data set and number of shots.
 
     Of one data set, the paired difference to the reference too; of several it would take more
-    columns than a README has.
+    columns than a README has. Data sets whose students were trained otherwise share no table,
+    and stand side by side here all the same.
 
     Raises:
         ValueError: a name is that of no row, or of several, or the row lacks a column.
     """
-    alone = len(board.datasets) == 1
+    datasets = list(dict.fromkeys(name for board in tables for name in board.datasets))
+    columns = [column for board in tables for column in board.columns]
+    every = [line for board in tables for line in board.lines]
+    alone = len(datasets) == 1
     header, rows = ["method"], []
-    for dataset, shots in board.columns:
+    for dataset, shots in columns:
         header += [f"{shots}-shot", "difference"] if alone else [f"{dataset}, {shots}-shot"]
     for name in names:
-        lines = [line for line in board.lines if line.first.method == name]
-        if len(lines) != 1:
-            known = ", ".join(line.label for line in board.lines)
+        lines = [line for line in every if line.first.method == name]
+        cells = {column: record for line in lines for column, record in line.cells.items()}
+        if not lines or sum(len(line.cells) for line in lines) > len(cells):
+            known = ", ".join(line.label for line in every)
             raise ValueError(f"{len(lines)} rows are called {name!r}; rows: {known}")
-        if missing := [f"{d}, {k}-shot" for d, k in board.columns if (d, k) not in lines[0].cells]:
+        if missing := [f"{d}, {k}-shot" for d, k in columns if (d, k) not in cells]:
             raise ValueError(f"{name!r} has no record of {'; '.join(missing)}")
-        row: list[Cell] = [lines[0].label]
-        for column in board.columns:
-            record = lines[0].cells[column]
+        row: list[Cell] = [title(lines[0].first)]
+        for column in columns:
+            record = cells[column]
             row.append(Estimate(record.accuracy, record.ci95))
             if alone:
                 row.append(_difference(record))
         rows.append(row)
-    chosen = [line.first for line in board.lines if line.first.method in names]
+    chosen = [line.first for line in every if line.first.method in names]
     texts = dict.fromkeys(record.semantics for record in chosen if record.uses_text)
     first = next(record for record in chosen if record.method == names[0])
     compared = f", and paired difference to {rows[0][0]}," if alone else ""
     caption = (
-        f"{', '.join(board.datasets)}, {first.ways}-way, {first.queries} queries a class, "
+        f"{', '.join(datasets)}, {first.ways}-way, {first.queries} queries a class, "
         f"{first.episodes:,} episodes, encoder {first.student}, text {', '.join(texts)}. Accuracy "
         f"in %{compared} with 95% intervals."
     )
@@ -76,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         found, _ = collect(arguments.folders)
-        [board] = boards(newest(found)[0])
-        caption, _, table = markdown([short(board, arguments.rows)]).partition("\n\n")
+        tables = boards(newest(found)[0])
+        caption, _, table = markdown([short(tables, arguments.rows)]).partition("\n\n")
         text = arguments.readme.read_text(encoding="utf-8")
         arguments.readme.write_text(
             refreshed(text, ROWS, f"{fill(caption, 105)}\n\n{table}"), encoding="utf-8"

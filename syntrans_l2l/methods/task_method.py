@@ -58,6 +58,12 @@ class TaskMethod(Method):
         self.encoder_name = f"CNN4, {self.training.hidden_size} channels"
         self.selects = self.training.validate_every > 0
 
+    def settings(self) -> dict[str, object]:
+        """All but the number of test episodes, which changes how sure a result is and not what."""
+        training = {**asdict(self.training)}
+        del training["episodes"]
+        return {**super().settings(), "training": training}
+
     @property
     @abstractmethod
     def tasks(self) -> str:
