@@ -18,7 +18,7 @@ from syntrans_l2l.networks.classifier import MultimodalClassifier
 from syntrans_l2l.networks.reconstructor import SemanticWeightReconstructor
 from syntrans_l2l.networks.weight_generator import VisualWeightGenerator
 from syntrans_l2l.networks.whitening import WhitenedView
-from syntrans_l2l.seeds import derived
+from syntrans_l2l.seeds import derived, seeded
 from syntrans_l2l.training.bridge import class_centres, fit_bridges, make_folds
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.meta import meta_train
@@ -135,8 +135,7 @@ class Stages:
         generator = VisualWeightGenerator(memory, self.settings.attention)
         reconstructor = None
         if self.bridges:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(derived(self.job.seed, "reconstructor"))
+            with seeded(derived(self.job.seed, "reconstructor")):
                 reconstructor = SemanticWeightReconstructor(
                     self.bridges,
                     self.features.shape[1],

@@ -22,6 +22,7 @@ from syntrans_l2l.encoders.base import (
     require_images,
 )
 from syntrans_l2l.networks.student import Student
+from syntrans_l2l.seeds import seeded
 from syntrans_l2l.training.base import BaseTraining, train_base
 from syntrans_l2l.training.batches import ImageTraining
 from syntrans_l2l.training.job import Job
@@ -93,8 +94,7 @@ class BaseStudent:
         """
         if self.make is None:
             raise ValueError("this needs a student: bind Experiment.student")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             return self.make()
 
     def _trained(self, work: Workspace) -> Student:
@@ -189,7 +189,8 @@ def cached_weights(
     checkpoint_path = cache.path("students", key).with_suffix(".checkpoint.pt")
 
     def train() -> dict[str, Tensor]:
-        return run(checkpoint_path)
+        with seeded(work.job.seed):  # of a student's own dropout; all else has generators
+            return run(checkpoint_path)
 
     if workers.count == 1:
         weights = cache.get("students", key, train)

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from syntrans_l2l._learn2learn import learn2learn
 from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.task_training import TaskTraining
+from syntrans_l2l.seeds import seeded
 from syntrans_l2l.training.precision import autocast, resolve
 
 
 def cnn4(arena: Arena, ways: int, training: TaskTraining) -> nn.Module:
     """learn2learn's CNN4 for the arena's images, with its `features` and its `classifier`."""
     pooled = arena.data.train.images.shape[-1] // 16  # four poolings by two
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(arena.seed)
+    with seeded(arena.seed):
         network: nn.Module = learn2learn().vision.models.CNN4(
             ways,
             hidden_size=training.hidden_size,

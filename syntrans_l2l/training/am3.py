@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.networks.adaptive_prototypes import AdaptivePrototypes
 from syntrans_l2l.progress import Advance
+from syntrans_l2l.seeds import seeded
 from syntrans_l2l.training.meta import draw_episodes
 
 QUERIES = 10  # Q of the training episodes
@@ -46,8 +47,7 @@ def train_am3(
     members = [torch.where(labels.cpu() == c)[0] for c in range(len(semantics))]
     targets = torch.arange(ways, device=features.device).repeat_interleave(QUERIES)
     reached = {}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         network = AdaptivePrototypes(features.shape[1], semantics.shape[1], hidden)
         network.to(features.device).train()
         optimizer = torch.optim.Adam(network.parameters(), learning_rate)

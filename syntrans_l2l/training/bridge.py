@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from syntrans_l2l.networks.bridge import Bridge
 from syntrans_l2l.progress import Advance, Progress, silent
-from syntrans_l2l.seeds import derived
+from syntrans_l2l.seeds import derived, seeded
 from syntrans_l2l.training.precision import Precision, autocast, resolve
 
 SCALE = 16.0  # of cosines in cross-entropies
@@ -131,8 +131,7 @@ def fit_bridge(
     rows = torch.where(position[labels] >= 0)[0]
     centres = class_centres(features, labels, len(semantics))
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         bridge = Bridge(
             features.shape[1],
             semantics.shape[1],

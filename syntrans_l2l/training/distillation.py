@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l.networks.student import Student
+from syntrans_l2l.seeds import seeded
 from syntrans_l2l.training.base import CosineClassifier
 from syntrans_l2l.training.batches import Batch, ImageTraining
 from syntrans_l2l.training.job import Job
@@ -109,8 +109,7 @@ def distil(
     if settings.labels and labels is None:
         raise ValueError("Distillation.labels > 0 needs labels")
     classes = int(labels.max()) + 1 if settings.labels and labels is not None else 0
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.seed)
+    with seeded(job.seed):
         head = _Head(student.out_features, lesson.features.shape[1], classes).to(device)
     marks = labels.to(device) if labels is not None else None
 

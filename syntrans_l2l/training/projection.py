@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from syntrans_l2l.seeds import seeded
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.proxy_task import Lesson, Losses, ProxyTask
 
@@ -96,8 +97,7 @@ def fit_projection(
     device = job.device
     task = ProxyTask(lesson.rows(seen), losses, device)
     ours = F.normalize(features[seen].to(device).float(), dim=-1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.seed)
+    with seeded(job.seed):
         projection = Projection(features.shape[1], lesson.features.shape[1], recipe.hidden)
     projection.mean.copy_(ours.mean(0))
     projection.scale.copy_((ours - ours.mean(0)).std())

@@ -117,6 +117,22 @@ def test_students_that_do_not_fit_the_pictures(make: Any, size: int, message: st
     BaseStudent(make, ONE).check(224)
 
 
+def test_a_student_with_dropout_is_trained_alike_twice(data: FewShotData, tmp_path: Path) -> None:
+    """Red before: its zeros came from the random numbers of whoever called."""
+
+    def make() -> Student:
+        layers = (nn.Flatten(), nn.Dropout(0.5), nn.Linear(3 * 32 * 32, 4))
+        return Student(nn.Sequential(*layers), 4, "with dropout")
+
+    hashes = []
+    for folder, before in (("a", 1), ("b", 2)):
+        torch.manual_seed(before)
+        work = Workspace(data=data, cache=Cache(tmp_path / folder), job=Job())
+        hashes.append(BaseStudent(make, ONE).encode(work).hash)
+        assert torch.initial_seed() == before
+    assert hashes[0] == hashes[1]
+
+
 def test_trainings_that_cannot_be_done(data: FewShotData, tmp_path: Path) -> None:
     """Red before: errors of the schedule and of a maximum over nothing, in the middle of a run."""
     for training in (BaseTraining(epochs=0), BaseTraining(batch_size=1)):
