@@ -60,6 +60,31 @@ def test_on_a_features_file_tasks_are_made_of_features(
     assert learner.text_encoder == ("v.npz" if with_text else "")
 
 
+def test_text_in_the_images_space_alone_reaches_the_algorithm(tmp_path: Path) -> None:
+    """Red before: without class vectors its table stayed empty, and it could not adapt."""
+    rng, labels = np.random.default_rng(0), np.arange(20).repeat(12)
+    centres = rng.normal(size=(20, D))
+    features = centres[labels] + rng.normal(size=(240, D))
+    np.savez(tmp_path / "f.npz", features=features, labels=labels, class_names=NAMES, split=SPLITS)
+    np.savez(tmp_path / "v.npz", class_names=NAMES, vectors=centres)
+    parts = SynTransSettings(
+        folds=1, alphas=(1.0,), semantic_weights=(0.0,), meta=MetaTraining(iterations=0)
+    )
+    experiment = Experiment(
+        dataset=FeatureBenchmark(tmp_path / "f.npz", shared_space=True),
+        methods=[SynTransRow("full", parts)],
+        text_encoder=VectorFile(tmp_path / "v.npz"),
+        queries=5,
+        validation_episodes=10,
+    )
+    learner = finished_algorithm(
+        experiment, "syntrans", shots=1, root=tmp_path, cache=Cache(tmp_path / "cache")
+    )
+    assert learner.mix.aligned_weight > 0 and not learner.classifier.bridges
+    learner.adapt(torch.eye(D)[:3], torch.arange(3), [4, 0, 2])
+    assert learner(torch.eye(D)[:3]).shape == (3, 3)
+
+
 def test_a_row_that_is_not_there_is_told_with_those_that_are(
     experiment: Experiment, tmp_path: Path
 ) -> None:
