@@ -114,10 +114,13 @@ def test_features_without_base_classes(tmp_path: Path) -> None:
         f"FEATURES = {str(tmp_path / 'features.npz')!r}",
         *TINY_FEATURES,
     )
+    in_space = "FeatureBenchmark.shared_space = True"
     result = run(tmp_path, tmp_path / "out", *bindings, file="syntrans_features.gin")
     fails_with("syntrans_visual needs base classes, and features has none: add classes", result)
     rows = "Experiment.methods = [@cosine/ProtoNet(), @euclidean/ProtoNet(), @ZeroShot()]"
-    result = run(tmp_path, tmp_path / "out", *bindings, rows, file="syntrans_features.gin")
+    result = run(
+        tmp_path, tmp_path / "out", *bindings, rows, in_space, file="syntrans_features.gin"
+    )
     assert result.returncode == 0, result.stderr
     assert len(records(tmp_path / "out")) == 3
     rows = "Experiment.methods = [@cosine/ProtoNet(), @Maml()]"

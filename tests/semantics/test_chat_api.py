@@ -56,16 +56,17 @@ class Stub:
                 self.answered[name] += 1
         if fault == "stall":
             self.released.wait(30)
-        elif fault == "drop":
+        elif fault is None:
+            time.sleep(0.01)
+        with self.lock:
+            self.here -= 1  # before the answer, after which the client may ask again
+        if fault == "drop":
             handler.connection.close()
         elif isinstance(fault, tuple):
             send(handler, *fault)
-        else:
-            time.sleep(0.01)
+        elif fault is None:
             said = f"- a {name} of colour {len(name)}\n- the size of {name} and more"
             send(handler, 200, "application/json", completion(said))
-        with self.lock:
-            self.here -= 1
 
 
 def completion(said: str | None) -> str:
