@@ -49,21 +49,24 @@ def title(row: Record) -> str:
 
 def _apart(rows: Sequence[Record]) -> list[str]:
     """For each row the shortest text that no other has."""
-    facets = [facet for facet in _facets(rows) if len(set(facet)) > 1]
-    for facet in facets:
-        if len(set(facet)) == len(rows):
-            return facet
+    told = list(_told(rows))
     found = [""] * len(rows)
-    for facet in facets:
-        longer = [", ".join(filter(None, pair)) for pair in zip(found, facet, strict=True)]
-        if len(set(longer)) > len(set(found)):
-            found = longer
-    numbered = [f"{text}, no. {place}" for place, text in enumerate(found, start=1)]
-    return found if len(set(found)) == len(rows) else [text.lstrip(", ") for text in numbered]
+    for facets in (told, [*told, *_hashed(rows)]):  # several that say something before one hash
+        for facet in facets:
+            if len(set(facet)) == len(rows):
+                return facet
+        found = [""] * len(rows)
+        for facet in facets:
+            longer = [", ".join(filter(None, pair)) for pair in zip(found, facet, strict=True)]
+            if len(set(longer)) > len(set(found)):
+                found = longer
+        if len(set(found)) == len(rows):
+            return found
+    return [f"{text}, no. {place}".lstrip(", ") for place, text in enumerate(found, start=1)]
 
 
-def _facets(rows: Sequence[Record]) -> Iterator[list[str]]:
-    """What may tell rows apart, the most telling first."""
+def _told(rows: Sequence[Record]) -> Iterator[list[str]]:
+    """What may tell rows apart and says something, the most telling first."""
     shown: tuple[Callable[[Record], str], ...] = (
         lambda row: row.method,
         lambda row: row.student,
@@ -77,6 +80,10 @@ def _facets(rows: Sequence[Record]) -> Iterator[list[str]]:
     if None not in (seeds := [row.training_seed for row in rows]):
         yield [f"training seed {seed}" for seed in seeds]
     yield [row.budget for row in rows]
+
+
+def _hashed(rows: Sequence[Record]) -> Iterator[list[str]]:
+    """What may tell rows apart and says only that they differ."""
     for name, part in (("student", "encoder"), ("text", "semantics"), ("code", "code"),
                        ("settings", "method"), ("recipe", "encoder_recipe")):  # fmt: skip
         hashes = [row.identity.get(part, "") for row in rows]

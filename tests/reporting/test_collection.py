@@ -88,6 +88,11 @@ def test_the_shortest_label_that_tells_rows_apart(tmp_path: Path) -> None:
     four = [{"student": student, "settings": {"cycle": cycle}}
             for student in ("a", "b") for cycle in (1, 2)]  # fmt: skip
     assert labels(*four) == [f"syntrans ({s}, cycle {c})" for s in "ab" for c in (1, 2)]
+    hashed = [  # red before: one hash told all apart, and said nothing
+        {**each, "identity": {**first.identity, "encoder": f"{number}" * 5}}
+        for number, each in enumerate(four)
+    ]
+    assert labels(*hashed) == labels(*four)
     assert labels({}, {}) == ["syntrans (no. 1)", "syntrans (no. 2)"]
     assert labels({}, {"schema": 2, "identity": {}, "settings": {}})[0] != "syntrans"
 
