@@ -189,8 +189,7 @@ def cached_weights(
     checkpoint_path = cache.path("students", key).with_suffix(".checkpoint.pt")
 
     def train() -> dict[str, Tensor]:
-        with seeded(work.job.seed):  # of a student's own dropout; all else has generators
-            return run(checkpoint_path)
+        return run(checkpoint_path)
 
     if workers.count == 1:
         weights = cache.get("students", key, train)

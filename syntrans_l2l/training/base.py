@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from syntrans_l2l.networks.student import Student
+from syntrans_l2l.seeds import seeded
 from syntrans_l2l.training.augment import to_float
 from syntrans_l2l.training.batches import Batch, ImageTraining
 from syntrans_l2l.training.job import Job
@@ -92,8 +93,7 @@ def train_base(
             f"BaseTraining.rotation needs square pictures, got {list(images.shape[-2:])}: set it "
             "to 0"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.seed)
+    with seeded(job.seed):
         classes = int(labels.max()) + 1
         heads = Heads(
             student.out_features, classes, settings.temperature, turns=settings.rotation > 0

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from syntrans_l2l.seeds import seeded
 from syntrans_l2l.training.augment import (
     colour_jitter,
     crop,
@@ -87,8 +88,9 @@ class BatchesOf:
         height, width = images.shape[-2:]
         padding = max(4, width // 10)  # 4 px at 32, 8 px at 84
         order = torch.randperm(len(images), generator=generator)
-        parts = self._own_parts(math.ceil(len(images) / settings.batch_size))
-        for places, own_part in zip(order.split(settings.batch_size), parts, strict=True):
+        sizes = batch_sizes(len(images), settings.batch_size)
+        parts = self._own_parts(len(sizes))
+        for places, own_part in zip(order.split(sizes), parts, strict=True):
             count = len(places)
             crops = draw_crops(count, padding, generator)
             factors = draw_jitter(count, settings.jitter, generator)
@@ -117,7 +119,15 @@ class BatchesOf:
         """Of each batch, what mixing leaves of the image itself: [batches]."""
         if not self.mixup:
             return torch.ones(batches)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        with seeded(self.seed):
             strength = torch.tensor(self.mixup)
             return torch.distributions.Beta(strength, strength).sample((batches,))
+
+
+def batch_sizes(images: int, most: int) -> list[int]:
+    """How many images each batch of an epoch has: `most`, and the rest in the last one.
+
+    One image alone joins the batch before it: there are no statistics of one for BatchNorm.
+    """
+    count = max(1, math.ceil((images - 1) / most))
+    return [most] * (count - 1) + [images - most * (count - 1)]

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from syntrans_l2l.networks.student import Student
+from syntrans_l2l.seeds import seeded
 from syntrans_l2l.training.base import BaseTraining, CosineClassifier
 from syntrans_l2l.training.batches import Batch, ImageTraining
 from syntrans_l2l.training.job import Job
@@ -89,8 +90,7 @@ def train_again(
     """
     check_training_images(images, len(labels), "labels")
     check_training_images(images, len(taught), "logits of the first student")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.seed)
+    with seeded(job.seed):
         head = CosineClassifier(student.out_features, taught.shape[1], BaseTraining.temperature)
     weight, soft = settings.weight, settings.temperature
     labels, targets = labels.to(job.device), (taught / soft).log_softmax(-1).to(job.device)

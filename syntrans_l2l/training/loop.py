@@ -1,7 +1,6 @@
 """The loop that stages 0 and 1 share: augmented images in, one loss, resumable to the bit."""
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -13,9 +12,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from syntrans_l2l.networks.student import Student
+from syntrans_l2l.seeds import derived, seeded
 from syntrans_l2l.training import checkpoint
 from syntrans_l2l.training.augment import to_float
-from syntrans_l2l.training.batches import Batch, BatchesOf, ImageTraining
+from syntrans_l2l.training.batches import Batch, BatchesOf, ImageTraining, batch_sizes
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.precision import autocast, resolve
 from syntrans_l2l.training.speed import log_speed
@@ -80,7 +80,7 @@ def train_on_images(
         momentum=settings.momentum,
         nesterov=True,
     )
-    steps = math.ceil(len(images) / settings.batch_size)
+    steps = len(batch_sizes(len(images), settings.batch_size))
     total_steps = settings.epochs * steps + 1
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
@@ -95,8 +95,10 @@ def train_on_images(
 
     total_images, done = settings.epochs * len(images), len(curve.loss) * len(images)
     start = time.perf_counter()
-    with job.progress(stage, total=total_images, unit="img", done=done) as advance:
+    bar = job.progress(stage, total=total_images, unit="img", done=done)
+    with seeded(job.seed), bar as advance:
         for epoch in range(len(curve.loss), settings.epochs):
+            torch.manual_seed(derived(job.seed, "epoch", epoch))  # of dropout, resumed or not
             objective.train()
             total = torch.zeros((), device=device)
             batches = BatchesOf(

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from syntrans_l2l.encoders.students import BaseStudent
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.augment import colour_jitter, cutout, draw_jitter, random_crop, turned
 from syntrans_l2l.training.base import BaseTraining, train_base
-from syntrans_l2l.training.batches import BatchesOf
+from syntrans_l2l.training.batches import BatchesOf, batch_sizes
 from syntrans_l2l.training.features import extract
 from syntrans_l2l.training.job import Job
 from syntrans_l2l.training.precision import resolve
@@ -31,8 +32,21 @@ EVERYTHING = replace(
 )
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, EVERYTHING], ids=["plain", "everything"])
-def test_a_killed_training_resumes_to_the_same_bits(tmp_path: Path, settings: BaseTraining) -> None:
+def with_dropout() -> Student:
+    """Red before: its zeros were drawn from whatever the process had drawn before."""
+    made = student()
+    made.encoder = nn.Sequential(made.encoder, nn.Dropout(0.3))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("settings", "student"),
+    [(SETTINGS, student), (EVERYTHING, student), (SETTINGS, with_dropout)],
+    ids=["plain", "everything", "dropout"],
+)
+def test_a_killed_training_resumes_to_the_same_bits(
+    tmp_path: Path, settings: BaseTraining, student: Callable[[], Student]
+) -> None:
     base, watch = random_split(4, 16, "base"), float_sum
     whole, resumed, path = student(), student(), tmp_path / "checkpoint.pt"
     curve = train_base(whole, base.images, base.labels, settings, job=Job(seed=1), watch=watch)
@@ -54,6 +68,17 @@ def float_sum(student: Student) -> float:
     """Depends on every weight that is kept."""
     assert not student.training
     return float(sum(value.double().sum() for value in student.state_dict().values()))
+
+
+def test_no_batch_is_of_one_image() -> None:
+    """Red before: BatchNorm raised in the last step of the first epoch."""
+    assert batch_sizes(129, 64) == [64, 65] and batch_sizes(128, 64) == [64, 64]
+    assert batch_sizes(130, 64) == [64, 64, 2] and batch_sizes(1, 64) == [1]
+    for images in range(2, 40):
+        sizes = batch_sizes(images, 6)
+        assert sum(sizes) == images and 2 <= min(sizes) <= max(sizes) <= 7
+    base = random_split(3, 11, "base")  # 33 images, and at 16 px a last map of one pixel
+    train_base(student(), base.images[..., ::2, ::2], base.labels, SETTINGS, job=Job())
 
 
 @pytest.mark.parametrize("switch", ["smoothing", "mixup", "rotation", "hole", "average"])
