@@ -27,6 +27,7 @@ from syntrans_l2l.methods.base import (
 )
 from syntrans_l2l.methods.cnn4 import cnn4
 from syntrans_l2l.methods.task_training import Course, TaskTraining
+from syntrans_l2l.seeds import derived, seeded
 from syntrans_l2l.training import checkpoint
 
 # support [N, K, 3, H, W] and query [N, Q, 3, H, W] -> logits [N * Q, N]
@@ -145,11 +146,13 @@ class TaskMethod(Method):
             unit="task",
             done=course.steps * tasks,
         )
-        with _own_randomness(), bar as advance:
+        with _own_randomness(), seeded(arena.seed), bar as advance:
             try:
                 while not course.ended(training):
                     module.train()
-                    random.seed(f"{arena.seed} {course.steps}")  # resumed, it draws the same tasks
+                    # resumed, it draws the same tasks, and a learner of one's own the same dropout
+                    random.seed(f"{arena.seed} {course.steps}")
+                    torch.manual_seed(derived(arena.seed, "step", course.steps))
                     optimizer.zero_grad()
                     for _ in range(tasks):
                         images = taskset.sample()[0].to(arena.device).unflatten(0, (ways, -1)) - 0.5
