@@ -51,6 +51,8 @@ def load_experiment(file: Path, bindings: list[str]) -> Experiment:
         experiment: Experiment = gin.get_configurable(Experiment)()
         if experiment.student is not None:
             experiment.student()
+        for row in experiment.rows:  # their students are built later, and may read macros
+            _ = row.encoder if isinstance(row.encoder, str) else row.encoder.name
         _check_taken(bindings)
     return experiment
 

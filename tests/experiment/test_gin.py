@@ -120,6 +120,12 @@ def test_a_macro_that_nothing_reads_is_refused(tmp_path: Path) -> None:
     assert load_experiment(file, ["FEATURES = 'own.npz'"]).dataset.name == "own"
     with pytest.raises(ValueError, match=r"^\S*mine.gin: FEATURE changes .*read here: FEATURES$"):
         load_experiment(file, ["FEATURE = 'own.npz'"])
+    own = "own/Row.encoder = @BaseStudent()\nBaseStudent.make = @resnet12\nresnet12.width = %W\n"
+    file.write_text(
+        "include 'datasets/cifar_fs.gin'\nBaseStudent.training = @BaseTraining()\nW = 4\n"
+        f"Experiment.methods = [@own/Row()]\nown/Row.method = @ProtoNet()\n{own}"
+    )
+    load_experiment(file, ["W = 8"])  # read when the student is built
     with pytest.raises(ValueError, match=r"VECTORS changes nothing .*DESCRIPTORS, SENTENCE_ENC"):
         load_experiment(Path("syntrans_cifarfs_ablation.gin"), ["VECTORS = 'own.npz'"])
 
