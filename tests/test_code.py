@@ -201,7 +201,7 @@ def reached(*things: object) -> set[str]:
 def test_a_students_key_hangs_on_what_trains_only() -> None:
     found = reached("syntrans_l2l.training.base", resnet12, resnet12(4))
     rooms = {name.split(".")[1] for name in found if name.startswith("syntrans_l2l.")}
-    assert rooms <= {"training", "networks", "encoders", "_learn2learn"}
+    assert rooms <= {"training", "networks", "encoders", "seeds", "_learn2learn"}
     makers = {f"syntrans_l2l.encoders.{name}" for name in ("factories", "weights")}
     assert {name for name in found if name.startswith("syntrans_l2l.encoders.")} == makers
     for needed in ("training.loop", "training.augment", "training.precision", "networks.resnet12"):
