@@ -6,7 +6,13 @@ from pathlib import Path
 from syntrans_l2l.cache import tensor_digest
 from syntrans_l2l.code import code_digest
 from syntrans_l2l.encoders.base import Encoded, Workspace, encode_with
-from syntrans_l2l.encoders.students import BaseStudent, place, probe, with_cached_weights
+from syntrans_l2l.encoders.students import (
+    BaseStudent,
+    check_training,
+    place,
+    probe,
+    with_cached_weights,
+)
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.born_again import SelfDistillation, said, train_again
 from syntrans_l2l.training.loop import Curve
@@ -34,6 +40,7 @@ class BornAgainStudent:
         self.first.check(size)
         if self.first.untrained(0).pretrained:
             raise ValueError(f"{self.first.name} is pretrained, and only stage 0 is done again")
+        check_training(self.training)
 
     def network(self, work: Workspace) -> Student:
         return work.network(self, lambda: self._trained(work))

@@ -25,7 +25,7 @@ from syntrans_l2l.encoders.clip import (
     required_teacher,
     teacher_images,
 )
-from syntrans_l2l.encoders.students import BaseStudent, cached_weights, place
+from syntrans_l2l.encoders.students import BaseStudent, cached_weights, check_training, place
 from syntrans_l2l.encoders.teacher import ClipTeacher
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.distillation import Distillation, distil, with_projection
@@ -177,6 +177,7 @@ class DistilledStudent:
         require_images(self.name, size)
         self.stage_1.check()
         self.base.check(size)
+        check_training(self.stage_1.settings)
 
     def network(self, work: Workspace) -> Student:
         return self._taught(work)[0]

@@ -57,12 +57,9 @@ class BaseStudent:
         return self.untrained(0).name if self.make else "student"
 
     def check(self, size: int | None) -> None:
-        student, training = self.untrained(0), self.training
-        if not student.pretrained and (training.epochs < 1 or training.batch_size < 2):
-            raise ValueError(
-                "BaseTraining needs epochs of 1 or more and a batch_size of 2 or more, got "
-                f"{training.epochs} and {training.batch_size}"
-            )
+        student = self.untrained(0)
+        if not student.pretrained:
+            check_training(self.training)
         check_picture(student, require_images(self.name, size))
 
     def network(self, work: Workspace) -> Student:
@@ -127,6 +124,15 @@ class BaseStudent:
             )
 
         return with_cached_weights(student, work, key, run)
+
+
+def check_training(training: ImageTraining) -> None:
+    """Raise ValueError where nothing would be trained, or BatchNorm would see one image."""
+    if training.epochs < 1 or training.batch_size < 2:
+        raise ValueError(
+            f"{type(training).__name__} needs epochs of 1 or more and a batch_size of 2 or more, "
+            f"got {training.epochs} and {training.batch_size}"
+        )
 
 
 def with_cached_weights(

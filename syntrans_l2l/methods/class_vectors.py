@@ -44,8 +44,8 @@ def shared_vectors(arena: Arena, name: str) -> dict[str, Tensor]:
         ValueError: no semantics, no space that images and text share, or class vectors of another
             width than the features.
     """
-    required_bank(arena, name)
     if (bank := arena.aligned_text) is None:
+        required_bank(arena, name)
         raise ValueError(
             f"{name} compares text with images, and {arena.student_name} shares no space with a "
             "text: give its Row the encoder 'distilled' or 'teacher', say "

@@ -3,7 +3,6 @@
 import copy
 import inspect
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from syntrans_l2l.episodes.episodes import Episodes
 from syntrans_l2l.episodes.gathering import gathered
 from syntrans_l2l.methods.base import Arena, Method, Predictor, snake_case
 from syntrans_l2l.methods.failures import told_of
-from syntrans_l2l.methods.settings import plain, values_within
+from syntrans_l2l.methods.settings import only_plain, plain
 
 _TORCHS_OWN = frozenset(vars(nn.Module()))
 _LEARN = ("fit_", "process_support_set")  # learn2learn's name and easyfsl's
@@ -59,7 +58,7 @@ class FromModule(Method):
         held = {name: each for name, each in vars(self.module).items() if name not in _TORCHS_OWN}
         self._settings = {
             "module": plain(self.module if isinstance(self.module, nn.Module) else kind),
-            "values": values_within(SimpleNamespace(**held)),
+            "values": only_plain(held),
             "functions": {
                 name: f"{each.__qualname__} {code_digest(each)}"
                 for name, each in held.items()

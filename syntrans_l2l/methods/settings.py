@@ -48,15 +48,15 @@ def values_within(thing: object) -> dict[str, object]:
     """
     if isinstance(thing, partial):
         given = {"args": thing.args, "keywords": thing.keywords}
-        return {**_only_plain(given), "of": values_within(thing.func)}
+        return {**only_plain(given), "of": values_within(thing.func)}
     if inspect.isfunction(thing):
         named = inspect.getclosurevars(thing)
         defaults = {"defaults": thing.__defaults__, "keywords": thing.__kwdefaults__}
-        return _only_plain({**named.globals, **named.nonlocals, **defaults})
-    return _only_plain(getattr(thing, "__dict__", {}))
+        return only_plain({**named.globals, **named.nonlocals, **defaults})
+    return only_plain(getattr(thing, "__dict__", {}))
 
 
-def _only_plain(values: Mapping[str, object]) -> dict[str, object]:
+def only_plain(values: Mapping[str, object]) -> dict[str, object]:
     """Of `values` what JSON can hold once it is made plain."""
     found = {}
     for name, value in values.items():

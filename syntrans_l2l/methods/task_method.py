@@ -61,7 +61,7 @@ class TaskMethod(Method):
 
     def settings(self) -> dict[str, object]:
         """All but the number of test episodes, which changes how sure a result is and not what."""
-        training = {**asdict(self.training)}
+        training = asdict(self.training)
         del training["episodes"]
         return {**super().settings(), "training": training}
 

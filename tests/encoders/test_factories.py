@@ -15,10 +15,12 @@ from torch import Tensor, nn
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
 from syntrans_l2l.encoders.base import Workspace
+from syntrans_l2l.encoders.born_again import BornAgainStudent
 from syntrans_l2l.encoders.factories import resnet12, timm_encoder
 from syntrans_l2l.encoders.students import BaseStudent
 from syntrans_l2l.networks.student import Student
 from syntrans_l2l.training.base import BaseTraining
+from syntrans_l2l.training.born_again import SelfDistillation
 from syntrans_l2l.training.job import Job
 
 ONE = BaseTraining(epochs=1, batch_size=64, precision="float32")
@@ -138,6 +140,9 @@ def test_trainings_that_cannot_be_done(data: FewShotData, tmp_path: Path) -> Non
     for training in (BaseTraining(epochs=0), BaseTraining(batch_size=1)):
         with pytest.raises(ValueError, match=r"epochs of 1 or more and a batch_size of 2 or more"):
             BaseStudent(lambda: resnet12(4), training).check(32)
+    again = BornAgainStudent(BaseStudent(lambda: resnet12(4), ONE), SelfDistillation(epochs=0))
+    with pytest.raises(ValueError, match=r"^SelfDistillation needs epochs"):
+        again.check(32)
     none = replace(data.train, images=data.train.images[:0], labels=data.train.labels[:0])
     work = Workspace(data=replace(data, train=none), cache=Cache(tmp_path), job=Job())
     with pytest.raises(ValueError, match=r"no base image to train resnet12, width 4 on: add"):

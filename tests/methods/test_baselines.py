@@ -231,6 +231,7 @@ def test_a_shared_space_is_checked(arena: Arena, shared: Arena) -> None:
             prepared(method, replace(arena, aligned_text=arena.semantics))
         with pytest.raises(ValueError, match=r"shares no space with a text: .*'distilled'"):
             prepared(method, replace(shared, aligned_text=None))  # the widths agree by chance
+        prepared(method, replace(shared, semantics=None))  # the text of the space is enough
     for each in LEARNERS:
         with pytest.raises(ValueError, match="needs class vectors"):
             prepared(each, replace(arena, semantics=None))
