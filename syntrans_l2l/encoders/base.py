@@ -35,13 +35,14 @@ class Workspace:
     cache: Cache
     job: Job
     stage_0: FewShotData | None = None
-    _made: dict[int, object] = field(default_factory=dict, repr=False)
+    # by id, which is one encoder's own for as long as the encoder is kept beside it
+    _made: dict[int, tuple["Encoder", object]] = field(default_factory=dict, repr=False)
 
     def network(self, encoder: "Encoder", make: Callable[[], Made]) -> Made:
         """The network of an encoder, or what else it trains, made when it is first asked for."""
         if id(encoder) not in self._made:
-            self._made[id(encoder)] = make()
-        return cast(Made, self._made[id(encoder)])
+            self._made[id(encoder)] = encoder, make()
+        return cast(Made, self._made[id(encoder)][1])
 
     def computed_in(self, precision: Precision) -> dict[str, str]:
         """What may change bits besides code and settings, for cache keys."""

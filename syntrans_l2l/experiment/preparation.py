@@ -31,7 +31,8 @@ class Preparation:
     work: Workspace
     named: Mapping[EncoderName, Encoder]
     mined: dict[str, MinedBank] = field(default_factory=dict, repr=False)
-    _encoded: dict[int, Encoded] = field(default_factory=dict, repr=False)
+    # by id, which is one encoder's own for as long as the encoder is kept beside it
+    _encoded: dict[int, tuple[Encoder, Encoded]] = field(default_factory=dict, repr=False)
     _banks: dict[str, SemanticBank] = field(default_factory=dict, repr=False)
 
     def encoder(self, encoder: EncoderName | Encoder) -> Encoder:
@@ -42,8 +43,8 @@ class Preparation:
         """The features of an encoder."""
         encoder = self.encoder(encoder)
         if id(encoder) not in self._encoded:
-            self._encoded[id(encoder)] = encoder.encode(self.work)
-        return self._encoded[id(encoder)]
+            self._encoded[id(encoder)] = encoder, encoder.encode(self.work)
+        return self._encoded[id(encoder)][1]
 
     def student(self, encoder: EncoderName | Encoder) -> Student | None:
         """The network behind an encoder, in eval mode; None where there is none of ours."""

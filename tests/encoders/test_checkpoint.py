@@ -1,6 +1,7 @@
 """A network of one's own with weights in the customary forms."""
 
 import logging
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from torch import Tensor, nn
 
 from syntrans_l2l.cache import Cache
 from syntrans_l2l.datasets.base import FewShotData
-from syntrans_l2l.encoders.base import Workspace
+from syntrans_l2l.encoders.base import Encoded, Workspace
 from syntrans_l2l.encoders.checkpoint import Checkpoint
+from syntrans_l2l.encoders.given import GivenFeatures
+from syntrans_l2l.experiment.preparation import Preparation
 from syntrans_l2l.training.job import Job
 
 
@@ -29,6 +32,13 @@ class Net(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         maps: Tensor = self.norm(self.conv(images)).relu()
         return maps.mean((2, 3)) if self.pooled else maps
+
+
+class Nothing(GivenFeatures):
+    """An encoder without a network."""
+
+    def encode(self, work: Workspace) -> Encoded:
+        return Encoded(features={}, hash="", name="")
 
 
 def trained() -> Net:
@@ -109,6 +119,19 @@ def test_another_file_is_another_encoder(data: FewShotData, tmp_path: Path) -> N
         encoded = Checkpoint(Net, path).encode(work)
         seen.append((encoded.name, encoded.hash, float(encoded.features["test"].sum())))
     assert all(first != second for first, second in zip(*seen, strict=True))
+
+
+def test_no_encoder_takes_the_place_of_another(data: FewShotData, tmp_path: Path) -> None:
+    """One that nobody holds any more must not leave its id, and so its network, to the next."""
+    torch.save(trained().state_dict(), tmp_path / "net.pth")
+    work = Workspace(data=data, cache=Cache(tmp_path / "cache"), job=Job())
+    prepared = Preparation(work, named={})
+    encoder, other = Checkpoint(Net, tmp_path / "net.pth"), Nothing()
+    encoder.network(work)
+    prepared.encoded(other)
+    kept = weakref.ref(encoder), weakref.ref(other)
+    del encoder, other
+    assert all(each() is not None for each in kept)
 
 
 def test_an_edited_network_is_another_encoder(
