@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from syntrans_l2l.algorithms.selection import selected
 from syntrans_l2l.cache import digest, tensor_digest
@@ -127,15 +128,18 @@ class TaskMethod(Method):
         ways, tasks = self.training_ways(validation.ways), training.meta_batch
         taskset = SemanticTaskset(arena.data.train, ways, shots + training.queries)
         optimizer = torch.optim.Adam(module.parameters(), training.learning_rate)
+        last = 0.0 if training.anneal else training.learning_rate
+        schedule = CosineAnnealingLR(optimizer, training.iterations, eta_min=last)
+        kept: dict[str, Any] = {"module": module, "optimizer": optimizer, "schedule": schedule}
         path = arena.cache.root / "task_training" / f"{digest(self._key(arena, validation))}.pt"
         course, best = Course(), dict[str, Tensor]()
         if (state := checkpoint.load(path)) is not None:
-            module.load_state_dict(state["module"])
-            optimizer.load_state_dict(state["optimizer"])
+            for name, part in kept.items():
+                part.load_state_dict(state[name])
             course, best = Course(**state["course"]), state["best"]
 
         def keep() -> None:
-            state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
+            state = {name: part.state_dict() for name, part in kept.items()}
             checkpoint.save(path, {**state, "course": asdict(course), "best": best})
 
         targets = torch.arange(ways, device=arena.device).repeat_interleave(training.queries)
@@ -160,6 +164,7 @@ class TaskMethod(Method):
                         (_finite(F.cross_entropy(logits, targets)) / tasks).backward()
                         advance(1)
                     optimizer.step()
+                    schedule.step()
                     course.steps += 1
                     if looks := course.looks_now(training):
                         said = _finite(look(validation)).cpu().argmax(-1)

@@ -15,6 +15,8 @@ class TaskTraining:
         iterations: outer steps, at most.
         meta_batch: tasks an outer step.
         learning_rate: of the outer Adam.
+        anneal: let that rate fall to zero along a cosine over `iterations` (Antoniou et al.,
+            "How to train your MAML", ICLR 2019).
         queries: Q of the training tasks.
         hidden_size: channels of CNN4.
         episodes: test episodes; each of them takes a network's passes.
@@ -30,6 +32,7 @@ class TaskTraining:
     iterations: int = 15000
     meta_batch: int = 4
     learning_rate: float = 1e-3
+    anneal: bool = False
     queries: int = 15
     hidden_size: int = 32
     episodes: int = 600

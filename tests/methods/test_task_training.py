@@ -1,5 +1,6 @@
 """How long networks are trained on tasks, and which of them is kept."""
 
+import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,9 +75,27 @@ def test_the_network_of_the_best_look_is_tested(arena: Arena, method: Any, tmp_p
     assert torch.equal(logits, expected)
 
 
+@pytest.mark.parametrize("anneal", [False, True])
+def test_the_outer_rate_falls_along_a_cosine(
+    arena: Arena, anneal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    step = torch.optim.Adam.step
+
+    def seen(self: torch.optim.Adam, closure: Any = None) -> Any:
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", seen)
+    prepared(with_training(Anil(), anneal=anneal, validate_every=0), arena)
+    falling = [0.05 * (1 + math.cos(math.pi * done / 12)) / 2 for done in range(12)]
+    assert rates == (pytest.approx(falling) if anneal else [0.05] * 12)
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize("anneal", [False, True])
 def test_a_killed_training_resumes_to_the_same_bits(
-    arena: Arena, method: Any, tmp_path: Path
+    arena: Arena, method: Any, anneal: bool, tmp_path: Path
 ) -> None:
     @contextmanager
     def killed(stage: str, *, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
@@ -90,7 +109,7 @@ def test_a_killed_training_resumes_to_the_same_bits(
 
         yield advance
 
-    method = with_training(method, patience=20)
+    method = with_training(method, patience=20, anneal=anneal)
     whole, logits = prepared(method, arena)
     other = replace(arena, cache=Cache(tmp_path / "other"))
     with pytest.raises(KeyboardInterrupt):
