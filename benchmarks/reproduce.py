@@ -65,7 +65,13 @@ TABLES = {
     ),
     "tables/cifarfs_full": Table(["syntrans_cifarfs_full_cpu.gin"], ["VECTORS"]),
     "tables/fc100_full": Table(["syntrans_fc100_full_cpu.gin"], ["VECTORS"]),
-    "baselines/cifarfs": Table(["honest_baselines_cifarfs_cpu.gin"]),
+    "baselines/cifarfs": Table(
+        [
+            "honest_baselines_cifarfs_cpu.gin",
+            "maml_1shot_cifarfs_cpu.gin",
+            "maml_5shot_cifarfs_cpu.gin",
+        ]
+    ),
     "cross/cifarfs_caltech": Table(["cross_cifarfs_caltech.gin"], ["CALTECH", "SENTENCE_ENCODER"]),
     "cross/cifarfs_fc100": Table(["cross_cifarfs_fc100.gin"], ["SENTENCE_ENCODER"]),
     "ablations/caltech_named": Table(
