@@ -3,14 +3,18 @@
     python benchmarks/reproduce.py --vectors cifar100_clip.npz --sentence-encoder all-MiniLM-L6-v2
 
 runs every experiment behind benchmarks/records into --out, one after the other. What is finished
-is not computed again, so that a run which was stopped goes on. Experiments on CIFAR-FS need its
-images (`syntrans check-data --gin datasets/cifar_fs.gin --download`); those whose files are not
-given are left out, and the list at the end says so. It ends with 1 where a figure differs.
+is not computed again, so that a run which was stopped goes on; a new training needs an empty
+$SYNTRANS_CACHE. Experiments on CIFAR-FS need its images (`syntrans check-data --gin
+datasets/cifar_fs.gin --download`); those whose files are not given are left out. The end counts the
+figures by what became of them, and lists what was left out or lies outside. The exit status is 1
+where a table did not run, a figure is missing, or its two intervals do not overlap.
 """
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,10 +85,11 @@ TABLES = {
     "ablations/cifarfs_ablation": Table(["syntrans_cifarfs_ablation.gin"], ["SENTENCE_ENCODER"]),
     "ablations/fc100_ablation": Table(["syntrans_fc100_ablation.gin"], ["SENTENCE_ENCODER"]),
 }
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 # an option of this command for each macro
 MACROS = {
     "VECTORS": "class vectors of the CIFAR rows, a file",
-    "SENTENCE_ENCODER": "all-MiniLM-L6-v2, a folder or a hub name",
+    "SENTENCE_ENCODER": f"all-MiniLM-L6-v2, a folder or a hub name (default: {MINILM})",
     "CALTECH": "Caltech-101 as benchmarks/caltech.py lays it out, a folder",
     "CLIP_IMAGES": "CLIP's features of its photographs, a file",
     "CLIP_TEXT": "CLIP's text vectors of its class names, a file",
@@ -94,22 +99,38 @@ MACROS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run, compare, report; 0 where every committed figure is borne out."""
     arguments = _parser().parse_args(argv)
+    counts: Counter[Verdict] = Counter()
+    last: list[str] = []
     failed = False
     for name in arguments.only or TABLES:
         table, out = TABLES[name], arguments.out / name
         asked = [*table.macros, *(["CALTECH"] if table.features else [])]
         given = {macro: getattr(arguments, macro.lower()) for macro in asked}
         if missing := [macro for macro, value in given.items() if not value]:
-            print(f"{name}: left out, because its {' and '.join(missing)} is not given")
+            last.append(f"{name}: left out, because its {' and '.join(missing)} is not given")
             continue
         for file, bindings in table.runs(given):
             if syntrans(["run", "--gin", file, "--out", str(out), *bindings]):
-                print(f"{name}: {file} did not run")
+                last.append(f"{name}: {file} did not run")
                 failed = True
-        lines, differ = compared(_records(COMMITTED / name), _records(out))
-        failed |= differ
-        print("\n".join(f"{name}: {line}" for line in lines))
+        for verdict, line in compared(_records(COMMITTED / name), _records(out)):
+            print(f"{name}: {line}")
+            counts[verdict] += 1
+            if verdict in (Verdict.MISSING, Verdict.APART):
+                last.append(f"{name}: {line}")
+                failed = True
+    print("\n".join(["", *last, *(f"{counts[each]} figures {each.value}" for each in Verdict)]))
     return int(failed)
+
+
+class Verdict(Enum):
+    """What became of a committed figure."""
+
+    SAME = "the same to the last bit"
+    INSIDE = "inside the committed interval"
+    OVERLAP = "outside the committed interval, but the two intervals overlap"
+    APART = "OUTSIDE: the two intervals do not overlap"
+    MISSING = "not made again"
 
 
 Cell = tuple[str, str, int]  # data set, row and shots
@@ -117,27 +138,27 @@ Cell = tuple[str, str, int]  # data set, row and shots
 
 def compared(
     committed: Mapping[Cell, Record], new: Mapping[Cell, Record]
-) -> tuple[list[str], bool]:
-    """One line a figure, and whether any differs.
-
-    A figure is borne out where the new mean lies within the committed interval and its own.
-    """
-    lines, differ = [], False
+) -> Iterator[tuple[Verdict, str]]:
+    """A verdict and a line for each figure."""
     for cell, before in committed.items():
         dataset, row, shots = cell
-        label = f"{dataset}, {row}, {shots}-shot: {before.accuracy:.2f} ± {before.ci95:.2f}"
+        line = f"{dataset}, {row}, {shots}-shot: {before.accuracy:.2f} ± {before.ci95:.2f}"
         after = new.get(cell)
-        if after is None:
-            differ = True
-            lines.append(f"{label}, and no new figure")
-        elif after.accuracy == before.accuracy:
-            lines.append(f"{label}, the same to the last bit")
-        else:
-            outside = abs(after.accuracy - before.accuracy) > before.ci95 + after.ci95
-            differ |= outside
-            verdict = "OUTSIDE the intervals" if outside else "within the intervals"
-            lines.append(f"{label}, now {after.accuracy:.2f} ± {after.ci95:.2f}: {verdict}")
-    return lines, differ
+        verdict = _verdict(before, after)
+        if after is not None and verdict != Verdict.SAME:
+            line += f", now {after.accuracy:.2f} ± {after.ci95:.2f}"
+        yield verdict, f"{line}: {verdict.value}"
+
+
+def _verdict(before: Record, after: Record | None) -> Verdict:
+    if after is None:
+        return Verdict.MISSING
+    difference = abs(after.accuracy - before.accuracy)
+    if difference == 0.0:
+        return Verdict.SAME
+    if difference <= before.ci95:
+        return Verdict.INSIDE
+    return Verdict.OVERLAP if difference <= before.ci95 + after.ci95 else Verdict.APART
 
 
 def _records(folder: Path) -> dict[Cell, Record]:
@@ -152,7 +173,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", nargs="+", choices=TABLES, metavar="NAME", help="(default: all)")
     for macro, what in MACROS.items():
-        parser.add_argument(f"--{macro.lower().replace('_', '-')}", metavar="WHAT", help=what)
+        default = MINILM if macro == "SENTENCE_ENCODER" else None
+        option = f"--{macro.lower().replace('_', '-')}"
+        parser.add_argument(option, default=default, metavar="WHAT", help=what)
     parser.add_argument("--out", type=Path, default=Path("results/reproduce"), metavar="DIR")
     return parser
 

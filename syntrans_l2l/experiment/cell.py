@@ -23,6 +23,7 @@ from syntrans_l2l.methods.base import Arena
 from syntrans_l2l.methods.failures import told_of
 from syntrans_l2l.reporting.identity import identity, settings
 from syntrans_l2l.reporting.records import Record, RecordStore
+from syntrans_l2l.reporting.versions import machine
 
 
 class Reference(NamedTuple):
@@ -84,7 +85,7 @@ class Cell:
             reference: what the paired difference is taken against.
             store: where finished records lie.
             config: the operative gin text.
-            versions: of packages; the row's code is added.
+            versions: of packages; the row's code and the machine are added.
 
         Raises:
             ValueError: a logit is not finite.
@@ -144,7 +145,7 @@ class Cell:
             selected=selected,
             budget=predictor.budget,
             config=config,
-            versions={**versions, "code": known["code"]},
+            versions={**versions, "code": known["code"], "machine": machine(arena.device)},
             seconds=seconds,
             descriptor_hash=semantics.digest if semantics else None,
             data_fingerprint=data.fingerprint,

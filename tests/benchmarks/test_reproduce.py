@@ -1,10 +1,11 @@
 """What reproducing says of figures that are the same, close, far off or missing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import reproduce
-from synthetic import add
+from synthetic import add, right_answers
 
 from syntrans_l2l.experiment.config import load_experiment, operative_config
 from syntrans_l2l.reporting.records import RecordStore
@@ -13,21 +14,46 @@ from syntrans_l2l.reporting.records import RecordStore
 def test_each_figure_is_judged(tmp_path: Path) -> None:
     record = add(RecordStore(tmp_path))
     kept = {("cifar_fs", "syntrans", 1): record}
-    assert reproduce.compared(kept, kept) == (
-        [
-            f"cifar_fs, syntrans, 1-shot: {record.accuracy:.2f} ± {record.ci95:.2f}, "
-            "the same to the last bit"
-        ],
-        False,
-    )
-    for shift, verdict, differ in ((0.5, "within", False), (2.5, "OUTSIDE", True)):
-        moved = record.__class__(
-            **{**vars(record), "accuracy": record.accuracy + shift * record.ci95}
-        )
-        [line], found = reproduce.compared(kept, {("cifar_fs", "syntrans", 1): moved})
-        assert verdict in line and found == differ
-    [line], found = reproduce.compared(kept, {})
-    assert "no new figure" in line and found
+    label = f"cifar_fs, syntrans, 1-shot: {record.accuracy:.2f} ± {record.ci95:.2f}"
+    [same] = reproduce.compared(kept, kept)
+    assert same == (reproduce.Verdict.SAME, f"{label}: the same to the last bit")
+    for shift, expected in (
+        (0.5, reproduce.Verdict.INSIDE),
+        (-1.5, reproduce.Verdict.OVERLAP),
+        (2.5, reproduce.Verdict.APART),
+    ):
+        moved = replace(record, accuracy=record.accuracy + shift * record.ci95)
+        [(verdict, line)] = reproduce.compared(kept, {("cifar_fs", "syntrans", 1): moved})
+        assert verdict == expected
+        now = f"{label}, now {moved.accuracy:.2f} ± {moved.ci95:.2f}: {verdict.value}"
+        assert line == now
+    [(verdict, line)] = reproduce.compared(kept, {})
+    assert verdict == reproduce.Verdict.MISSING and line == f"{label}: not made again"
+
+
+def test_the_end_lists_what_is_not_borne_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines between hours of logs are not read: what matters stands at the end again."""
+    monkeypatch.setattr(reproduce, "COMMITTED", tmp_path / "committed")
+    monkeypatch.setattr(reproduce, "syntrans", lambda arguments: 0)
+    table = "baselines/cifarfs"
+    before = add(RecordStore(tmp_path / "committed" / table), right_answers(0.6, 500))
+    add(RecordStore(tmp_path / table), right_answers(0.3, 500))
+    arguments = ["--only", table, "tables/cifarfs_clip", "--out", str(tmp_path)]
+    assert reproduce.main(arguments) == 1
+    _, _, end = capsys.readouterr().out.partition("\n\n")
+    outside, left_out, *counts = end.splitlines()
+    assert outside.startswith(f"{table}: cifar_fs, syntrans, 1-shot: {before.accuracy:.2f} ")
+    assert outside.endswith("OUTSIDE: the two intervals do not overlap")
+    assert left_out == "tables/cifarfs_clip: left out, because its VECTORS is not given"
+    assert counts == [
+        "0 figures the same to the last bit",
+        "0 figures inside the committed interval",
+        "0 figures outside the committed interval, but the two intervals overlap",
+        "1 figures OUTSIDE: the two intervals do not overlap",
+        "0 figures not made again",
+    ]
 
 
 def test_every_folder_of_records_is_made_by_a_run() -> None:
@@ -41,8 +67,8 @@ def test_what_has_no_text_is_left_out_and_said(
 ) -> None:
     arguments = ["--only", "tables/cifarfs_clip", "--out", str(tmp_path)]
     assert reproduce.main(arguments) == 0
-    assert capsys.readouterr().out == (
-        "tables/cifarfs_clip: left out, because its VECTORS is not given\n"
+    assert "\ntables/cifarfs_clip: left out, because its VECTORS is not given\n" in (
+        capsys.readouterr().out
     )
 
 
