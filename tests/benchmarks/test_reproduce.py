@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import reproduce
 from synthetic import add, right_answers
 
 from syntrans_l2l.experiment.config import load_experiment, operative_config
+from syntrans_l2l.methods.base import Arena
+from syntrans_l2l.reporting.identity import settings
 from syntrans_l2l.reporting.records import RecordStore
 
 
@@ -106,6 +110,26 @@ def test_every_table_builds(name: str) -> None:
         load_experiment(Path(file), [])
         text = operative_config()
         assert all(f"\n{macro} = " in text for macro in table.macros)
+
+
+@pytest.mark.parametrize("name", reproduce.TABLES)
+def test_every_committed_row_has_the_settings_of_its_file(name: str) -> None:
+    """Red before: one file gave both shots a budget that the record of one of them did not have.
+
+    A setting that is newer than a record is not compared.
+    """
+    committed = reproduce._records(reproduce.COMMITTED / name)
+    made = set()
+    for file in reproduce.TABLES[name].files:
+        experiment = load_experiment(Path(file), [])
+        for row in experiment.rows:
+            now = settings(row.method, cast(Arena, SimpleNamespace(recipes={})))
+            for cell, record in committed.items():
+                if cell[1] == row.title and cell[2] in experiment.shots:
+                    made.add(cell)
+                    then = {key: record.settings[key] for key in now if key in record.settings}
+                    assert then == {key: now[key] for key in then}, cell
+    assert made == set(committed)
 
 
 def test_make_reproduce_is_this_command() -> None:
