@@ -1,5 +1,6 @@
 """Base and validation classes of one data set, test classes of another."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
@@ -16,6 +17,8 @@ from syntrans_l2l.datasets.images import ImageBenchmark
 from syntrans_l2l.experiment.overlap import NamedClass, shared_classes
 from syntrans_l2l.progress import Progress, silent
 from syntrans_l2l.reporting.identity import with_code
+
+logger = logging.getLogger(__name__)
 
 Shared = Literal["refuse", "drop", "keep"]
 Counts = Mapping[str, Mapping[str, int]]  # images of each class, by split
@@ -62,6 +65,9 @@ class CrossDomain:
         left_out = self._left_out(root, counts, tested)
         source = self.load_source(root, cache, progress)
         target = with_code(self.target.load(root, cache, progress), self.target)
+        if left_out:
+            told = ", ".join(left_out)
+            logger.warning("%s: left out, because both have them: %s", self.name, told)
         key = {"source": source.fingerprint, "target": target.fingerprint, "left_out": left_out}
         test, rows = _without(target.test, left_out)
         joined = replace(

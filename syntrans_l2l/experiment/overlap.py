@@ -8,6 +8,8 @@ from syntrans_l2l.datasets.base import Split
 from syntrans_l2l.semantics.names import readable, synonyms
 
 _WNID = re.compile(r"n\d{8}")
+# regular plurals, and what stands in the place of their ending
+_PLURALS = (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe"))
 
 
 class NamedClass(NamedTuple):
@@ -26,8 +28,8 @@ def shared_classes(seen: Iterable[NamedClass], tested: Iterable[NamedClass]) -> 
     """The names of the tested classes that are among the seen ones, in their order.
 
     Where both have a WordNet id, the ids decide. Else the names do, and a WordNet id stands for
-    all of its synonyms. Case, underscores, hyphens, numbers before CUB's names and the plural s
-    of the last word do not count.
+    all of its synonyms. Case, underscores, hyphens, numbers before CUB's names and a regular
+    plural of the last word do not count; mice and geese are other names than mouse and goose.
     """
     known: dict[str, set[str]] = {}  # the ids of the seen classes of a name; "" is no id
     for each in seen:
@@ -52,14 +54,14 @@ def _wnid(of: NamedClass) -> str:
 
 
 def _words(of: NamedClass) -> set[str]:
-    """What the class may be called, in one spelling."""
+    """What the class may be called, in one spelling, and as what the singular may be."""
     found = [_readable(of.name)]
     if wnid := _wnid(of):
         try:
             found += synonyms(wnid)
         except ValueError:  # it is none of ImageNet's 1,000
             found += [wnid]
-    return set(map(_spelled, found))
+    return set().union(*map(_spelled, found))
 
 
 def _readable(name: str) -> str:
@@ -69,7 +71,9 @@ def _readable(name: str) -> str:
         return name
 
 
-def _spelled(name: str) -> str:
+def _spelled(name: str) -> set[str]:
     words = re.sub(r"[\s_-]+", " ", name).strip().casefold()
-    plural = len(words) > 3 and words.endswith("s") and not words.endswith("ss")
-    return words[:-1] if plural else words
+    if len(words) <= 3 or words.endswith("ss"):
+        return {words}
+    singular = (words.removesuffix(end) + new for end, new in _PLURALS if words.endswith(end))
+    return {words, *singular}

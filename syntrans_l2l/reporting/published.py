@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ _FILE = Path(__file__).parent.parent / "assets" / "published.json"
 _FORM = (
     'published rows are JSON such as {"sources": {"M1": "my paper"}, "rows": [{"dataset": '
     '"cifar_fs", "method": "Mine", "backbone": "ResNet-12", "accuracies": {"1": "72.0 ± 0.7", '
-    '"5": "84.2"}, "source": "M1"}]}, with a "group" where a row belongs below a rule of its own'
+    '"5": "84.2"}, "source": "M1"}]}, with a "group" where a row belongs below a rule of its own, '
+    'and a "note" where readers must know more'
 )
 
 
@@ -26,7 +27,8 @@ _NUMBER = r"\d+\.\d+( ± \d+\.\d+)?"
 class Quote:
     """A published row: 5-way accuracies by column, and their sources by key.
 
-    Rows of one `group` stand together below a rule; the empty group comes first.
+    Rows of one `group` stand together below a rule; the empty group comes first. `notes` are what
+    readers must know of the figures on a data set, by its name.
     """
 
     method: str
@@ -34,6 +36,7 @@ class Quote:
     cells: Mapping[Column, Estimate]
     sources: Mapping[str, str]
     group: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,17 +80,25 @@ class Published:
                 key, group = (row["method"], row["backbone"]), row.get("group", "")
                 before = found.get(key, Quote(*key, {}, {}))
                 said = {each: self.sources[each] for each in row["source"].split(", ")}
+                notes = {row["dataset"]: row["note"]} if "note" in row else {}
                 found[key] = Quote(
-                    *key, {**before.cells, **cells}, {**before.sources, **said}, group
+                    *key,
+                    {**before.cells, **cells},
+                    {**before.sources, **said},
+                    group,
+                    {**before.notes, **notes},
                 )
         return sorted(found.values(), key=lambda quote: bool(quote.group))
 
 
 def sources(quoted: Sequence[Quote]) -> str:
-    """What the keys of the sources of some rows stand for."""
+    """What the keys of the sources of some rows stand for, and the notes on these rows."""
     found = {key: text for quote in quoted for key, text in quote.sources.items()}
     in_order = sorted(found, key=lambda key: (len(key), key))  # S2 before S10
-    return "; ".join(f"{key} {found[key]}" for key in in_order)
+    told = [f"{key} {found[key]}" for key in in_order]
+    for quote in quoted:
+        told += [f"{quote.method} on {name}: {note}" for name, note in quote.notes.items()]
+    return "; ".join(told)
 
 
 @cache
@@ -129,7 +140,8 @@ def _read(path: Path) -> Published:
 
 def _check(row: Mapping[str, Any], sources: Mapping[str, str]) -> None:
     """Raise ValueError or KeyError where a row lacks something, or a number is none."""
-    texts = (row["dataset"], row["method"], row["backbone"], row.get("group", ""))
+    texts = [row["dataset"], row["method"], row["backbone"]]
+    texts += [row.get("group", ""), row.get("note", "")]
     if not all(isinstance(text, str) for text in texts) or not row["accuracies"]:
         raise ValueError(f"{dict(row)} is no row")
     if unknown := set(row["source"].split(", ")) - set(sources):

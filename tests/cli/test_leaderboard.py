@@ -81,6 +81,12 @@ def test_quoted_rows_of_ones_own(tmp_path: Path) -> None:
     assert "| Mine † M1 | 61.5 ± 0.7 | – |" in table and "M1 my own paper" in table
     assert main([str(tmp_path / "run"), "--out", str(out), *chosen, "--backbones", "Conv9"]) == 0
     assert (out / "table.md").read_text(encoding="utf-8").count("†") == 2  # row and caption
+    noted = published_file(tmp_path / "noted.json", note="on a validation set of mine")
+    arguments = ["--markdown", "--published", noted, "--out", str(out)]
+    assert main([str(tmp_path / "run"), *arguments]) == 0
+    assert "; Mine on cifar_fs: on a validation set of mine." in (out / "table.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_latex_columns_and_citations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Trained on one data set, tested on another; and which classes the two share."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from common import NAMES, SPLITS, write_archive
+from PIL import Image
 from prepared import write_pictures
 
 from syntrans_l2l import FeatureBenchmark, ImageFolderBenchmark, evaluate
@@ -45,7 +47,12 @@ SMALL: dict[str, Any] = {
         (("crane", "n02012849"), ("crane", "n03126707"), False),  # a bird, a machine
         (("crane", "n02012849"), ("crane",), True),
         (("n00000000",), ("lion",), False),  # none of ImageNet's
-        (("glass",), ("glasses",), False),
+        (("glass",), ("glasses",), True),
+        (("bus",), ("buses",), True),
+        (("butterfly",), ("Butterflies",), True),
+        (("wolf",), ("wolves",), True),
+        (("knife",), ("knives",), True),
+        (("mouse",), ("mice",), False),  # the docstring says so
         (("bus",), ("bu",), False),
         (("beaver",), ("beaver lodge",), False),
     ],
@@ -103,10 +110,11 @@ def test_shared_classes_are_refused_by_name(tmp_path: Path, two: dict[str, Any])
 
 
 def test_dropped_classes_leave_what_one_joined_file_has(
-    tmp_path: Path, two: dict[str, Any]
+    tmp_path: Path, two: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The oracle is a file of features that is joined by hand."""
     record, store = run(tmp_path, **two, shared_classes="drop")
+    assert caplog.messages == ["a to z: left out, because both have them: B, h"]
     assert record.dataset == "a to z, 2 shared classes left out"
     assert record.shared_classes == []
     whole = {name: np.load(tmp_path / f"{name}.npz") for name in ("a", "z")}
@@ -213,6 +221,32 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_archive(root, SPLITS, 20)
     write_pictures(root / "birds", np.random.default_rng(0))
     return root
+
+
+def test_one_wordnet_id_under_two_names_is_refused(tmp_path: Path) -> None:
+    """Folders are ids, names are free: the ids decide, before anything is trained."""
+
+    def folder(name: str, of: dict[str, str], split: list[str]) -> ImageFolderBenchmark:
+        for wnid in of:
+            (tmp_path / name / wnid).mkdir(parents=True)
+            for number in range(4):
+                picture = Image.fromarray(np.full((8, 8, 3), number, np.uint8))
+                picture.save(tmp_path / name / wnid / f"{number}.png")
+        (tmp_path / name / "class_names.json").write_text(json.dumps(of))
+        splits: dict[str, list[str]] = {part: [] for part in ("train", "val", "test")}
+        for wnid, part in zip(of, split, strict=True):
+            splits[part].append(wnid)
+        (tmp_path / name / "splits.json").write_text(json.dumps(splits))
+        return ImageFolderBenchmark(root=name, size=8)
+
+    others = {f"n0000000{number}": f"class {number}" for number in range(8)}
+    seen = {"n02129165": "lion", "n02012849": "crane", **others}
+    tested = {"n02129165": "big cat", "n03126707": "crane", "n10000000": "a", "n10000001": "b"}
+    source = folder("seen", seen, ["train"] * 4 + ["val"] * 3 + ["test"] * 3)
+    target = folder("tested", {**tested, "n10000002": "c", "n10000003": "d"},
+                    ["test"] * 4 + ["train", "val"])  # fmt: skip
+    with pytest.raises(ValueError, match=r"^1 of the 4 test classes .*: big cat; set"):
+        images(tmp_path, dataset=source, test_dataset=target).check(tmp_path)
 
 
 def images(root: Path, size: int = 32, **changes: Any) -> Experiment:
