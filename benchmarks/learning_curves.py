@@ -11,6 +11,7 @@ from pathlib import Path
 from matplotlib import rc_context
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from syntrans_l2l.cache import digest
 from syntrans_l2l.reporting.collection import boards, collect, newest
 from syntrans_l2l.reporting.figures.learning import learning_figure
 from syntrans_l2l.reporting.learning import Learning, learning_by_student
@@ -49,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     with rc_context({"svg.hashsalt": "syntrans"}):  # the same curves give the same bytes
-        learning_figure(found).savefig(arguments.out, metadata={"Date": None})
+        metadata = {"Date": None, "Description": digest(found)}  # a test compares the description
+        learning_figure(found).savefig(arguments.out, metadata=metadata)
     return 0
 
 

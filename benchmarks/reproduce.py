@@ -31,7 +31,7 @@ class Table(NamedTuple):
 
     Args:
         files: gin files.
-        macros: those of their macros that need a value.
+        macros: those of their macros that take a value from here.
         features: files in the folder CALTECH; each is the macro FEATURES of a run of its own.
     """
 
@@ -41,7 +41,7 @@ class Table(NamedTuple):
 
     def runs(self, given: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
         """Each run's gin file, and the options that give its macros their values."""
-        values = {macro: given[macro] for macro in self.macros}
+        values = {macro: given[macro] for macro in self.macros if macro in given}
         for file in self.files:
             for features in self.features or [""]:
                 if features:
@@ -85,11 +85,10 @@ TABLES = {
     "ablations/cifarfs_ablation": Table(["syntrans_cifarfs_ablation.gin"], ["SENTENCE_ENCODER"]),
     "ablations/fc100_ablation": Table(["syntrans_fc100_ablation.gin"], ["SENTENCE_ENCODER"]),
 }
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 # an option of this command for each macro
 MACROS = {
     "VECTORS": "class vectors of the CIFAR rows, a file",
-    "SENTENCE_ENCODER": f"all-MiniLM-L6-v2, a folder or a hub name (default: {MINILM})",
+    "SENTENCE_ENCODER": "all-MiniLM-L6-v2, a folder or a hub name (default: the hub's)",
     "CALTECH": "Caltech-101 as benchmarks/caltech.py lays it out, a folder",
     "CLIP_IMAGES": "CLIP's features of its photographs, a file",
     "CLIP_TEXT": "CLIP's text vectors of its class names, a file",
@@ -105,8 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in arguments.only or TABLES:
         table, out = TABLES[name], arguments.out / name
         asked = [*table.macros, *(["CALTECH"] if table.features else [])]
-        given = {macro: getattr(arguments, macro.lower()) for macro in asked}
-        if missing := [macro for macro, value in given.items() if not value]:
+        given = {macro: value for macro in asked if (value := getattr(arguments, macro.lower()))}
+        # without a sentence encoder the gin files' own is taken
+        if missing := [each for each in asked if each not in {*given, "SENTENCE_ENCODER"}]:
             last.append(f"{name}: left out, because its {' and '.join(missing)} is not given")
             continue
         for file, bindings in table.runs(given):
@@ -173,9 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", nargs="+", choices=TABLES, metavar="NAME", help="(default: all)")
     for macro, what in MACROS.items():
-        default = MINILM if macro == "SENTENCE_ENCODER" else None
-        option = f"--{macro.lower().replace('_', '-')}"
-        parser.add_argument(option, default=default, metavar="WHAT", help=what)
+        parser.add_argument(f"--{macro.lower().replace('_', '-')}", metavar="WHAT", help=what)
     parser.add_argument("--out", type=Path, default=Path("results/reproduce"), metavar="DIR")
     return parser
 

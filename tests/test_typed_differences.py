@@ -24,8 +24,8 @@ TYPED = [
 def test_the_page_says_what_the_episodes_say(page: str, folder: str, row: str, other: str) -> None:
     text = (REPOSITORY / "docs" / f"{page}.md").read_text(encoding="utf-8")
     sentences = text.partition("<!-- results:")[0]
-    records, _ = read_records(REPOSITORY / "benchmarks" / "records" / folder / "results.jsonl")
     where = REPOSITORY / "benchmarks" / "records" / folder
+    records, _ = read_records(where / "results.jsonl")
     by_cell = {(each.method, each.dataset, each.shots): each for each in records}
     cells = [(name, shots) for method, name, shots in by_cell if method == row]
     assert cells

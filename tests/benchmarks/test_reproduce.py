@@ -97,6 +97,11 @@ def test_runs_get_what_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     of_features = ["--only", "tables/caltech_ceiling", "--out", str(tmp_path)]
     assert reproduce.main([*of_features, "--caltech", "there", "--clip-text", "t.npz"]) == 0
     assert called[0][5:] == ["--set=CLIP_TEXT = 't.npz'", "--set=FEATURES = 'there/clip.npz'"]
+    called.clear()  # the sentence encoder of the gin file is left alone
+    text = ["--only", "cross/cifarfs_fc100", "--out", str(tmp_path)]
+    assert reproduce.main(text) == 0 and len(called[0]) == 5
+    assert reproduce.main([*text, "--sentence-encoder", "own"]) == 0
+    assert called[1][5:] == ["--set=SENTENCE_ENCODER = 'own'"]
     monkeypatch.setattr(reproduce, "syntrans", lambda arguments: 2)
     assert reproduce.main(arguments) == 1
 
